@@ -1,0 +1,1 @@
+"""Packed models that ship with the package; it holds data only."""

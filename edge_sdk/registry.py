@@ -1,0 +1,110 @@
+"""Finds device providers by entry point, lists devices and opens them.
+
+It knows the entry-point group `edge_sdk.devices` (name = URI scheme, value = a `Provider`); it does
+not know any device module by name, so a third party's board is found just like ours.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
+from pathlib import Path
+
+from edge_sdk.device import Device, DeviceInfo, Provider
+from edge_sdk.errors import DeviceNotFound, EdgeError
+from edge_sdk.uri import DeviceURI
+
+GROUP = "edge_sdk.devices"
+AUTO_ORDER = ("gpu", "cpu")
+"""The kinds that `auto` may pick, best first. A board is used only when it is named."""
+
+
+@cache
+def _own_entry_points() -> tuple[EntryPoint, ...]:
+    """Our own entry points in a checkout that is on the path but not installed."""
+    try:
+        distribution("edge-sdk")
+        return ()
+    except PackageNotFoundError:
+        pyproject = Path(__file__).parent.parent / "pyproject.toml"
+        table = tomllib.loads(pyproject.read_text("utf-8"))["project"]["entry-points"][GROUP]
+        return tuple(EntryPoint(name, value, GROUP) for name, value in table.items())
+
+
+def _entries() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in (*_own_entry_points(), *entry_points(group=GROUP))}
+
+
+def _provider(entry: EntryPoint) -> Provider:
+    provider: Provider = entry.load()
+    return provider
+
+
+def list_devices() -> list[DeviceInfo]:
+    """All devices that any provider knows, the unusable ones too, with reason and remedy.
+
+    A provider that fails is listed as unusable itself; it never hides the others.
+    """
+    found: list[DeviceInfo] = []
+    for name, entry in sorted(_entries().items()):
+        try:
+            found.extend(_provider(entry).discover())
+        except Exception as error:
+            found.append(
+                DeviceInfo(
+                    uri=name,
+                    name=f"device provider {entry.value}",
+                    kind="provider",
+                    usable=False,
+                    reason=f"the provider failed: {type(error).__name__}: {error}",
+                    remedy=f"update or uninstall the package that provides {entry.value!r}.",
+                )
+            )
+    order = {"gpu": 0, "cpu": 1, "board": 2, "simulator": 3}
+    return sorted(found, key=lambda info: (not info.usable, order.get(info.kind, 9), info.uri))
+
+
+def choose_device() -> DeviceInfo:
+    """The device that `auto` means here: the first usable GPU, else the CPU.
+
+    Raises DeviceNotFound that names why each one was passed over.
+    """
+    devices = list_devices()
+    for kind in AUTO_ORDER:
+        for info in devices:
+            if info.usable and info.kind == kind:
+                return info
+    # The CPU's own trouble is what a user can mend; a missing GPU is nobody's fault.
+    worst = next((info for info in devices if info.kind == "cpu"), None)
+    raise DeviceNotFound(
+        f"no usable device was found: {worst.reason if worst else 'none is registered'}.",
+        hint=worst.remedy if worst else "reinstall edge-sdk.",
+    )
+
+
+def open_device(uri: str = "auto") -> Device:
+    """Open a device by URI (see edge_sdk.uri); close it, or use it as a context manager.
+
+    Raises UsageError for a malformed URI, DeviceNotFound for an unknown one.
+    """
+    parsed = DeviceURI.parse(uri)
+    if parsed.scheme == "auto":
+        parsed = DeviceURI.parse(choose_device().uri)
+    entry = _entries().get(parsed.scheme)
+    if entry is None:
+        raise DeviceNotFound(
+            f"no kind of device is called {parsed.scheme!r}; "
+            f"known are auto, {', '.join(sorted(_entries()))}.",
+            hint="`edge-sdk devices` lists the devices of this machine.",
+        )
+    try:
+        provider = _provider(entry)
+    except EdgeError:
+        raise
+    except Exception as error:
+        raise DeviceNotFound(
+            f"the device provider {entry.value!r} could not be loaded: {error}.",
+            hint="update or uninstall the package that provides it.",
+        ) from error
+    return provider.open(parsed)
