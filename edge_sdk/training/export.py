@@ -98,5 +98,5 @@ def pack(checkpoint: Path, packed: Path) -> int:
     """Convert the checkpoint to a packed model file with an int8 embedding; returns its bytes."""
     from edge_sdk.convert import convert_checkpoint
 
-    convert_checkpoint(checkpoint, packed, embedding="int8")
+    convert_checkpoint(checkpoint, packed, embedding="int8", name=packed.stem)
     return packed.stat().st_size
