@@ -1,0 +1,1 @@
+"""Fake sensor trees and cards; no test here needs a sensor."""
