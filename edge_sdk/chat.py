@@ -1,0 +1,276 @@
+"""A conversation with a model: questions in, pieces of text out, every turn undone at no cost.
+
+It knows turns and the session's state before each of them; it does not know devices, terminals or
+how a turn is written as ids (prompt.py).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+
+from edge_sdk.answer_text import AnswerText
+from edge_sdk.chat_stats import ChatStats, PowerPoll
+from edge_sdk.device import Cancelled, Session, State
+from edge_sdk.errors import UsageError
+from edge_sdk.generation import Generation, generate
+from edge_sdk.prompt import PromptWriter, clean_prompt
+from edge_sdk.sampling import Sampler
+from edge_sdk.telemetry import Reading
+from edge_sdk.turns import Turn, newest_turns
+
+__all__ = ["Chat", "ChatStats", "Turn"]
+
+
+class Chat:
+    """A conversation on a session, which it has to itself from the zero state on.
+
+    After each turn the session's state is the one that feeding all turns' ids at once would give.
+    One thread asks; `stop` and `stats` may be used from others.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        sampling: Sampler | None = None,
+        max_tokens: int = 256,
+        system: str | None = None,
+        context_limit: int = 1024,
+        power: Callable[[], Reading] | None = None,
+    ) -> None:
+        """Begin a conversation; resets the session.
+
+        max_tokens: longest answer. system: text in front of the first question. context_limit:
+        see `ask`. power: gives watts, for the energy in `stats`; it is asked at most every 0.2 s.
+        Raises UnsupportedOperation if the model has no tokenizer, UsageError for an odd limit.
+        """
+        _positive("max_tokens", max_tokens)
+        _positive("context_limit", context_limit)
+        self.session = session
+        self.turns: list[Turn] = []
+        """The conversation, oldest first; change it with the methods only."""
+        self._sampler = Sampler() if sampling is None else sampling
+        self._max_tokens = max_tokens
+        self._context_limit = context_limit
+        self._power = power
+        self._tokenizer = session.model.tokenizer
+        cleaned = clean_prompt(system) if system else None
+        self._writer = PromptWriter(self._tokenizer, session.model.chat_template, cleaned)
+        self._cancel = threading.Event()
+        self._running: Generator[str, None, None] | None = None
+        self._owed: State | None = None
+        session.reset()
+        self.stats = ChatStats(context_limit)
+        """The figures of the answer that is being written, or of the last one."""
+
+    def ask(
+        self, text: str, *, cancel: threading.Event | None = None, max_tokens: int | None = None
+    ) -> Iterator[str]:
+        """Iterate over the pieces of the answer to `text`; joined they are the answer.
+
+        A piece has whole characters only, no control tokens and no part of a text that ends an
+        answer. The answer may be ended early by `cancel`, `stop`, the end of the iteration, or
+        the next call of a method; what is written then stays as the turn. Cancelled before the
+        question was taken in, there is no turn and the state is as before. After an error of the
+        device too, which passes through.
+
+        Where the question and an answer (counted as a quarter of the limit at most) would go over
+        context_limit, the state is reset and the last turns that fit into half of it are fed
+        again; `stats.context_trimmed` tells how many were left out.
+
+        Raises UsageError at once for a text that is empty or longer than 256 KiB; control
+        characters except tab and newline are left out of it.
+        """
+        return self._begin(clean_prompt(text), cancel, max_tokens, again=False)
+
+    def regenerate(
+        self, *, cancel: threading.Event | None = None, max_tokens: int | None = None
+    ) -> Iterator[str]:
+        """Like `ask`, but answers the last question anew, from the state before the old answer.
+
+        The old turn goes when the new answer begins, and comes back if it could not begin.
+        Raises UsageError at once if there is no turn.
+        """
+        self._settle()
+        if not self.turns:
+            raise UsageError("there is no answer to write again.", hint="ask something first.")
+        return self._begin(self.turns[-1].user, cancel, max_tokens, again=True)
+
+    def stop(self) -> None:
+        """End the answer after the token in work; from any thread, at any time."""
+        self._cancel.set()
+
+    def undo(self) -> Turn | None:
+        """Take the last turn back and return it, or None; restores the state, feeds nothing."""
+        self._settle()
+        if not self.turns:
+            return None
+        self.session.restore(self.turns[-1].before)
+        turn = self.turns.pop()
+        self.stats = self._last_stats()
+        return turn
+
+    def reset(self) -> None:
+        """Begin a new conversation."""
+        self._settle()
+        self.session.reset()
+        self.turns.clear()
+        self.stats = self._last_stats()
+
+    def _begin(
+        self, text: str, cancel: threading.Event | None, max_tokens: int | None, again: bool
+    ) -> Iterator[str]:
+        limit = self._max_tokens if max_tokens is None else max_tokens
+        _positive("max_tokens", limit)
+        self._settle()
+        self._cancel.clear()
+        flag = self._cancel if cancel is None else _Either(self._cancel, cancel)
+        self._running = self._answer(text, flag, limit, again)
+        return self._running
+
+    def _settle(self) -> None:
+        """End an answer that is not read to its end, and put right what an error left."""
+        running, self._running = self._running, None
+        if running is not None:
+            try:
+                running.close()
+            except ValueError:
+                self._running = running
+                raise UsageError(
+                    "an answer is still being written.",
+                    hint="call stop() and read the answer to its end first.",
+                ) from None
+        if self._owed is not None:
+            self.session.restore(self._owed)
+            self._owed = None
+
+    def _answer(
+        self, text: str, flag: threading.Event, limit: int, again: bool
+    ) -> Generator[str, None, None]:
+        turns, state = list(self.turns), self.session.snapshot()
+        before = state
+        try:
+            if again:
+                before = self.turns.pop().before
+                self.session.restore(before)
+            yield from self._write_turn(text, flag, limit, before)
+        except GeneratorExit:
+            # The reader left; the turn is already kept.
+            raise
+        except BaseException as error:
+            self.turns[:] = turns
+            self._put_back(state)
+            if not isinstance(error, Cancelled):
+                self.stats = self._last_stats()
+                raise
+            self.stats.stop_reason = "cancelled"
+            self.stats.context_used = state.position
+
+    def _write_turn(
+        self, text: str, flag: threading.Event, limit: int, before: State
+    ) -> Iterator[str]:
+        """Feed the question, yield the answer, keep the turn; raises Cancelled before the turn."""
+        began = time.perf_counter()
+        stats = self.stats = ChatStats(self._context_limit, context_used=before.position)
+        poll = PowerPoll(self._power, stats.meter)
+        poll.poll(now=True)
+        start = self._make_room(text, flag, limit)
+        stats.context_trimmed = start
+        base = before if start == self._context_start() else self.session.snapshot()
+        prompt = self._writer.question(text, first=start == len(self.turns))
+        stats.prompt_tokens = len(prompt)
+        run = generate(self.session, prompt, sampling=self._sampler, max_tokens=limit, cancel=flag)
+        answer = AnswerText(self._tokenizer.decoder(), self._writer.stop_texts)
+        try:
+            for token in run:
+                piece = answer.feed(token)
+                stats.prefill_seconds = run.prefill_seconds or 0.0
+                stats.decode_seconds = run.decode_seconds
+                stats.first_token_seconds = stats.first_token_seconds or time.perf_counter() - began
+                stats.answer_tokens = len(run.tokens)
+                stats.context_used = self.session.position
+                poll.poll()
+                if piece:
+                    yield piece
+                if answer.stopped:
+                    break
+            if run.prefill_seconds is None:
+                raise Cancelled
+            if rest := answer.finish():
+                yield rest
+        except GeneratorExit:
+            answer.finish()
+            self._keep(text, before, base, run, answer)
+            poll.poll(now=True)
+            raise
+        self._keep(text, before, base, run, answer)
+        poll.poll(now=True)
+
+    def _keep(
+        self, text: str, before: State, base: State, run: Generation, answer: AnswerText
+    ) -> None:
+        """Close the answer in the session's state and add the turn; `base`: before the question."""
+        stats, closing = self.stats, self._writer.closing
+        ids = [*run.prompt, *run.tokens, *closing]
+        if answer.stopped:
+            # The stop text was fed, token by token, before it could be known. Take it out.
+            count, rest = answer.before_stop()
+            written = [*run.tokens[:count], *self._writer.continued(rest)]
+            ids = [*run.prompt, *written, *closing]
+            self.session.restore(base)
+            self.session.feed(ids)
+        elif closing:
+            self.session.feed(closing)
+        reason = "stop" if answer.stopped else run.stop_reason or "cancelled"
+        stats.prefill_seconds = run.prefill_seconds or 0.0
+        stats.context_used = self.session.position
+        stats.stop_reason = reason
+        self.turns.append(
+            Turn(text, answer.text, before, tuple(ids), reason, stats, stats.context_trimmed)
+        )
+
+    def _make_room(self, text: str, flag: threading.Event, limit: int) -> int:
+        """Make the question fit; the index of the oldest turn that the state still holds."""
+        start, end = self._context_start(), len(self.turns)
+        room = self._context_limit - min(limit, self._context_limit // 4)
+        question = self._writer.question(text, first=start == end)
+        if start == end or self.session.position + len(question) <= room:
+            return start
+        # Half at most: or else every later turn would have to feed nearly all of it again.
+        room = min(room - len(question), self._context_limit // 2)
+        oldest, ids = newest_turns(self.turns, start, room, self._writer)
+        self.session.reset()
+        if ids:
+            self.session.feed(ids, cancel=flag)
+        return oldest
+
+    def _context_start(self) -> int:
+        return self.turns[-1].context_start if self.turns else 0
+
+    def _last_stats(self) -> ChatStats:
+        return self.turns[-1].stats if self.turns else ChatStats(self._context_limit)
+
+    def _put_back(self, state: State) -> None:
+        try:
+            self.session.restore(state)
+        except Exception:
+            # The device is gone; the error that says so is on its way. Try again before it is used.
+            self._owed = state
+
+
+class _Either(threading.Event):
+    """Set when one of two flags is."""
+
+    def __init__(self, first: threading.Event, second: threading.Event) -> None:
+        super().__init__()
+        self._flags = (first, second)
+
+    def is_set(self) -> bool:
+        return any(flag.is_set() for flag in self._flags)
+
+
+def _positive(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise UsageError(f"{name} is {value!r}; expected a whole number from 1.")

@@ -1,0 +1,52 @@
+"""The turns of a conversation, and which of them fit when it grows too long.
+
+It knows turns as ids; it does not know sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edge_sdk.chat_stats import ChatStats
+from edge_sdk.device import State
+from edge_sdk.generation import StopReason
+from edge_sdk.prompt import PromptWriter
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One question and its answer."""
+
+    user: str
+    assistant: str
+    """The whole answer; a reader that stopped early may have seen a few characters less."""
+    before: State
+    """The session's state before the question."""
+    ids: tuple[int, ...]
+    """All ids of the turn, as they were fed: question, answer and what closes it."""
+    stop_reason: StopReason
+    stats: ChatStats
+    context_start: int = 0
+    """Index of the oldest turn that the model knew; those before it were left out."""
+
+
+def newest_turns(
+    turns: Sequence[Turn], start: int, room: int, writer: PromptWriter
+) -> tuple[int, list[int]]:
+    """The newest of turns[start:] that fit into `room` ids: index of the oldest, and the ids.
+
+    The oldest gets BOS and system text anew, as nothing is before it any more. Index len(turns)
+    and no ids where not even the last turn fits.
+    """
+    oldest, fitting = len(turns), []
+    behind: list[int] = []
+    for index in range(len(turns) - 1, start - 1, -1):
+        turn = turns[index]
+        answer = [*turn.ids[turn.stats.prompt_tokens :], *behind]
+        ids = [*writer.question(turn.user, first=True), *answer]
+        if len(ids) > room:
+            break
+        oldest, fitting = index, ids
+        behind = [*writer.question(turn.user, first=False), *answer]
+    return oldest, fitting
