@@ -1,0 +1,125 @@
+"""A CPU or GPU driven by tinygrad, opened.
+
+It knows memory limits, the sessions that run and their telemetry; it does not know how a model
+is computed.
+"""
+
+from __future__ import annotations
+
+import weakref
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import psutil
+
+from edge_sdk.device import DeviceInfo, Progress
+from edge_sdk.devices.power import Sensors
+from edge_sdk.devices.tinygrad import engine
+from edge_sdk.errors import OutOfMemory, UnsupportedOperation
+from edge_sdk.model_file import Model
+from edge_sdk.telemetry import Provenance, Reading, Telemetry
+
+if TYPE_CHECKING:
+    from edge_sdk.devices.tinygrad.fast_session import FastSession
+    from edge_sdk.devices.tinygrad.session import TinygradSession
+
+    AnySession = FastSession | TinygradSession
+
+SCRATCH = 64 << 20
+"""Bytes beyond the weights that a session may need: activations, logits, programs."""
+
+
+class TinygradDevice:
+    """See edge_sdk.device.Device."""
+
+    def __init__(self, info: DeviceInfo, name: str, index: int) -> None:
+        self._info = info
+        self._name = name
+        self._sensors = Sensors(info.kind, index)
+        self._sessions: weakref.WeakSet[AnySession] = weakref.WeakSet()
+        self._closed = False
+
+    @property
+    def info(self) -> DeviceInfo:
+        """What `list_devices` shows of it."""
+        return self._info
+
+    def load(self, model: Model, *, progress: Progress | None = None) -> AnySession:
+        """Make `model` ready to run; raises OutOfMemory with the arithmetic if it does not fit."""
+        if self._closed:
+            raise UnsupportedOperation(
+                f"the device {self._info.uri} is closed.", hint="open it again."
+            )
+        self._check_memory(model)
+        session = engine.run(self._load, model, progress)
+        self._sessions.add(session)
+        return session
+
+    def _load(self, model: Model, progress: Progress | None) -> AnySession:
+        if self._info.kind == "cpu":
+            from edge_sdk.devices.tinygrad.cores import thread_count
+            from edge_sdk.devices.tinygrad.fast_path import choose
+
+            kernels = choose().kernels
+            if kernels is not None:
+                from edge_sdk.devices.tinygrad.fast_session import FastSession
+
+                return FastSession(self, model, kernels, thread_count())
+        from edge_sdk.devices.tinygrad.session import TinygradSession
+        from edge_sdk.devices.tinygrad.weights import load_weights
+
+        try:
+            weights = load_weights(model, self._name, progress)
+            return TinygradSession(self, model, weights, self._name)
+        except MemoryError as error:
+            raise self._does_not_fit(model, None) from error
+
+    def _check_memory(self, model: Model) -> None:
+        if self._info.kind == "cpu":
+            available = psutil.virtual_memory().available
+            if model.weight_bytes + SCRATCH > available:
+                raise self._does_not_fit(model, available)
+        elif self._info.memory is not None and model.weight_bytes + SCRATCH > self._info.memory:
+            raise self._does_not_fit(model, self._info.memory)
+
+    def _does_not_fit(self, model: Model, available: int | None) -> OutOfMemory:
+        have = "less" if available is None else f"{available / 1e6:.0f} MB"
+        return OutOfMemory(
+            f"{model.name} needs {model.weight_bytes / 1e6:.0f} MB of weights and "
+            f"{SCRATCH / 1e6:.0f} MB of working memory on {self._info.uri}, which has {have} free.",
+            hint="close other programs, choose a smaller model, or another device.",
+        )
+
+    def telemetry(self) -> Telemetry:
+        """Power, memory, temperature now; a reading that cannot be had says why."""
+        readings = self._sensors.read()
+        if self._info.kind == "cpu" or not readings.get("device_memory", _NONE).available:
+            placed = sum(session.device_bytes for session in self._sessions)
+            readings["device_memory"] = Reading(
+                placed, "B", Provenance.DERIVED, "weights and state of the loaded models"
+            )
+        return Telemetry(readings)
+
+    def forget(self, session: AnySession) -> None:
+        """A session tells that it is closed."""
+        self._sessions.discard(session)
+
+    def close(self) -> None:
+        """Close all sessions; the device cannot be used afterwards."""
+        self._closed = True
+        for session in list(self._sessions):
+            session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+_NONE = Reading.unavailable("B", "none", "not read", "read it.")

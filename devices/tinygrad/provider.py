@@ -1,0 +1,149 @@
+"""Probes and opens one tinygrad back end.
+
+It knows how a back end is probed without breaking the others and how its failures read as
+sentences; it does not know models.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import psutil
+
+from edge_sdk.device import DeviceInfo
+from edge_sdk.devices.tinygrad import engine
+from edge_sdk.devices.tinygrad.cuda_driver import cuda_devices
+from edge_sdk.errors import DeviceNotFound, EdgeError
+from edge_sdk.uri import DeviceURI
+
+if TYPE_CHECKING:
+    from edge_sdk.devices.tinygrad.device import TinygradDevice
+
+
+@dataclass(frozen=True)
+class TinygradProvider:
+    """A device provider for one back end of tinygrad."""
+
+    scheme: str
+    """The URI scheme: `cpu`, `cuda`, ..."""
+    backend: str
+    """tinygrad's name of it: `CPU`, `CUDA`, `CL`, ..."""
+    kind: str
+    remedy: str
+
+    def discover(self) -> list[DeviceInfo]:
+        """One entry for each device of this back end, or one that says why there is none."""
+        try:
+            count = len(cuda_devices()) if self.backend == "CUDA" else 1
+            return [self._probe(index) for index in range(max(count, 1))]
+        except EdgeError as error:
+            return [self._unusable(0, error.message, error.hint or self.remedy)]
+
+    def open(self, uri: DeviceURI) -> TinygradDevice:
+        """Open `cpu`, `cuda`, `cuda:1`, ...; raises DeviceNotFound with the reason."""
+        index = self._index(uri)
+        info = self._probe(index)
+        if not info.usable:
+            raise DeviceNotFound(f"{uri} cannot be used: {info.reason}.", hint=info.remedy)
+        from edge_sdk.devices.tinygrad.device import TinygradDevice
+
+        return TinygradDevice(info, self._tinygrad_name(index), index)
+
+    def _index(self, uri: DeviceURI) -> int:
+        if not uri.target:
+            return 0
+        if not (uri.target.isascii() and uri.target.isdigit() and len(uri.target) <= 3):
+            raise DeviceNotFound(
+                f"{str(uri)!r} names no {self.scheme} device; expected a number after the colon.",
+                hint=f"write '{self._uri(0)}'; `edge-sdk devices` lists those of this machine.",
+            )
+        index = int(uri.target)
+        if self.kind == "cpu" and index:
+            raise DeviceNotFound(
+                f"there is no device {str(uri)!r}; all cores together are the device 'cpu'.",
+                hint="write 'cpu'.",
+            )
+        return index
+
+    def _uri(self, index: int) -> str:
+        return self.scheme if self.kind == "cpu" else f"{self.scheme}:{index}"
+
+    def _tinygrad_name(self, index: int) -> str:
+        return f"{self.backend}:{index}" if index else self.backend
+
+    def _probe(self, index: int) -> DeviceInfo:
+        if self.backend == "CPU":
+            found = engine.compiler()
+            if isinstance(found, EdgeError):
+                return self._unusable(index, found.message.rstrip("."), found.hint or self.remedy)
+        try:
+            engine.run(_open_backend, self._tinygrad_name(index))
+        # tinygrad reports a missing driver with nearly every exception type there is.
+        except Exception as error:
+            text = str(error).strip().splitlines()
+            reason = f"{type(error).__name__}: {text[0][:200]}" if text else type(error).__name__
+            return self._unusable(index, f"tinygrad could not open it ({reason})", self.remedy)
+        return self._usable(index)
+
+    def _unusable(self, index: int, reason: str, remedy: str) -> DeviceInfo:
+        return DeviceInfo(
+            uri=self._uri(index),
+            name=f"tinygrad {self.backend}",
+            kind=self.kind,
+            usable=False,
+            reason=reason,
+            remedy=remedy,
+        )
+
+    def _usable(self, index: int) -> DeviceInfo:
+        name, memory = f"tinygrad {self.backend}", None
+        details = {"tinygrad": version("tinygrad"), "kernels": "graph ops (tinygrad)"}
+        if self.backend == "CPU":
+            details |= engine.run(_cpu_kernels)
+            name, memory = _cpu_name(), psutil.virtual_memory().total
+            found = engine.compiler()
+            if not isinstance(found, EdgeError):
+                details["compiler"] = found.label
+        elif self.backend == "CUDA":
+            cards = cuda_devices()
+            if index < len(cards):
+                name, memory = cards[index]
+        return DeviceInfo(
+            uri=self._uri(index),
+            name=name,
+            kind=self.kind,
+            usable=True,
+            memory=memory,
+            details=details,
+        )
+
+
+def _open_backend(name: str) -> None:
+    from tinygrad import Device
+
+    Device[name]  # opening is the probe
+
+
+def _cpu_kernels() -> dict[str, str]:
+    """Which path a model takes on the CPU, and a warning if it is not the fast one."""
+    from edge_sdk.devices.tinygrad.fast_path import choose
+
+    choice = choose()
+    warning = {"warning": choice.warning} if choice.warning else {}
+    return {"kernels": choice.label, **warning}
+
+
+def _cpu_name() -> str:
+    """The processor's name as Linux tells it, else what kind of machine it is."""
+    import platform
+    from pathlib import Path
+
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith(("model name", "Model")):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

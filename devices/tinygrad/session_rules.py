@@ -1,0 +1,42 @@
+"""What every session of this folder accepts: token ids and saved states.
+
+It knows the checks and their sentences; it does not know how a model is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_sdk.device import State
+from edge_sdk.errors import ModelRejected, UnsupportedOperation, UsageError
+from edge_sdk.model_file import Model
+
+
+def embed_ids(model: Model, ids: Sequence[int]) -> npt.NDArray[np.float32]:
+    """Embedding rows float32 [T, d]; raises UsageError for no ids or one out of range."""
+    if len(ids) == 0:
+        raise UsageError("no token ids were given; expected at least one.")
+    return model.embed(ids)
+
+
+def check_state(model: Model, state: State) -> None:
+    """Raise ModelRejected unless `state` was taken from a session of this model."""
+    config = model.config
+    if state.model != model.sha256 or state.hidden.shape != (
+        config.num_layers,
+        config.hidden_size,
+    ):
+        raise ModelRejected(
+            "the saved state belongs to another model.",
+            hint="load the model that the state was taken from, or start anew.",
+        )
+
+
+def session_closed() -> UnsupportedOperation:
+    """The error for using a session after close()."""
+    return UnsupportedOperation(
+        "the session is closed.", hint="load the model again: device.load(model)."
+    )

@@ -1,0 +1,223 @@
+"""The C kernels piece by piece against NumPy: integers exactly, floats closely, on every tier."""
+
+from __future__ import annotations
+
+import ctypes
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_sdk.devices.tinygrad import engine
+from edge_sdk.devices.tinygrad.compiler import cpu_features
+from edge_sdk.devices.tinygrad.structures import Matrix, ModelTable, Op, Work
+
+NEEDS = {"dot_vnni.c": "avx512_vnni", "dot_avx2.c": "avx2", "dot_neon.c": "asimd"}
+"""Tier -> the processor's word for what it needs; portable C needs nothing."""
+FEATURES = cpu_features().split()
+RUNNABLE = (*(tier for tier, word in NEEDS.items() if word in FEATURES), "dot_scalar.c")
+
+
+def load(tiers: tuple[str, ...]) -> Any:
+    from edge_sdk.devices.tinygrad.kernels import load_kernels
+
+    return load_kernels(tiers)
+
+
+def load_vnni_in_c() -> Any:
+    from edge_sdk.devices.tinygrad.kernels import load_source, source
+
+    header = (Path(__file__).parent / "avx512_in_c.h").read_text()
+    text = source(("dot_vnni.c",))
+    return load_source(
+        text.replace("#if !defined(TIER)", f"{header}\n#if !defined(TIER)", 1).replace(
+            "#include <immintrin.h>", ""
+        )
+    )
+
+
+@pytest.fixture(scope="session", params=[*RUNNABLE, "VNNI in C"])
+def kernels(request: pytest.FixtureRequest) -> Any:
+    """Each tier that this processor runs, loaded alone, and the logic of VNNI everywhere."""
+    if request.param == "VNNI in C":
+        return engine.run(load_vnni_in_c)
+    portable = request.param == "dot_scalar.c"
+    found = engine.run(load, (request.param,) if portable else (request.param, "dot_scalar.c"))
+    assert (found.tier == "portable C") == portable
+    return found
+
+
+SHAPES = [(1, 1), (7, 300), (4, 256), (5, 1024), (6, 1300), (3, 6912), (513, 64), (4096, 512)]
+
+
+@pytest.mark.parametrize(("rows", "width"), SHAPES)
+@pytest.mark.parametrize("tokens", [1, 4, 7])
+def test_int32_accumulators_equal_numpy(kernels: Any, rows: int, width: int, tokens: int) -> None:
+    from edge_sdk.devices.tinygrad.self_test import accumulate
+
+    rng = np.random.default_rng(rows * width + tokens)
+    trits = rng.integers(-1, 2, (rows, width)).astype(np.int8)
+    q = rng.integers(-127, 128, (tokens, width)).astype(np.int8)
+    assert np.array_equal(accumulate(kernels, q, trits), q.astype(np.int64) @ trits.T)
+
+
+@pytest.mark.parametrize("width", [256, 6912, 1 << 16])
+def test_int32_accumulators_at_the_extremes(kernels: Any, width: int) -> None:
+    """Saturated and zero activations against rows of one sign: the largest sums there are."""
+    from edge_sdk.devices.tinygrad.self_test import accumulate
+
+    signs = np.array([[1], [-1], [0]], np.int8)
+    trits = np.broadcast_to(signs, (3, width)).copy()
+    q = np.concatenate([127 * signs, 127 * signs[:2]]).repeat(width, axis=1).astype(np.int8)
+    expected = q.astype(np.int64) @ trits.T
+    assert np.array_equal(accumulate(kernels, q, trits), expected)
+    assert np.array_equal(accumulate(kernels, q[:1], trits), expected[:1])
+
+
+def quantise(kernels: Any, y: np.ndarray, norm: np.ndarray) -> tuple[np.ndarray, int, float]:
+    from edge_sdk.devices.tinygrad.fast_model import zeros
+
+    padded = -(-len(y) // 256) * 256
+    source, weights = zeros((padded,), np.float32), zeros((padded,), np.float32)
+    # What lies past the end must not count.
+    source[:], weights[:] = 1e6, 1.0
+    source[: len(y)], weights[: len(y)] = y, norm
+    target = zeros((padded + 8,), np.uint8)
+    table = ModelTable(head=Matrix(norm=weights.ctypes.data))
+    work = Work(op=Op.QUANTISE, count=len(y), model=ctypes.pointer(table))
+    work.source, work.target = source.ctypes.data, target.ctypes.data
+    kernels.call(ctypes.byref(work))
+    total = int(target[padded : padded + 4].view(np.int32)[0])
+    return target[:padded].view(np.int8), total, float(target[padded + 4 :].view(np.float32)[0])
+
+
+def test_quantise_rounds_halves_to_even_and_never_gives_minus_128(kernels: Any) -> None:
+    y = np.array([127.0, 0.5, 1.5, 2.5, -0.5, -1.5, -127.0, 126.5], np.float32)
+    q, total, worth = quantise(kernels, y, np.ones(8))
+    assert q[:8].tolist() == [127, 0, 2, 2, 0, -2, -127, 126]
+    assert not q[8:].any()
+    assert (total, worth) == (128, 1.0)
+
+
+@pytest.mark.parametrize("size", [1, 15, 16, 17, 255, 300])
+def test_quantise_equals_numpy(kernels: Any, size: int) -> None:
+    rng = np.random.default_rng(size)
+    y, norm = rng.standard_normal((2, size)).astype(np.float32)
+    q, total, worth = quantise(kernels, y, norm)
+    weighed = y * norm
+    largest = np.abs(weighed).max()
+    expected = np.rint(weighed * (np.float32(127) / largest))
+    assert np.array_equal(q[:size], expected)
+    assert total == int(expected.sum())
+    assert worth == largest / np.float32(127)
+
+
+def test_quantise_of_zeros_is_zero(kernels: Any) -> None:
+    q, total, worth = quantise(kernels, np.zeros(40, np.float32), np.ones(40))
+    assert not q.any()
+    assert total == 0
+    assert 0 < worth < 1e-6
+
+
+def test_exp_sigmoid_and_silu(kernels: Any) -> None:
+    from edge_sdk.devices.tinygrad.fast_model import zeros
+
+    values = np.concatenate([np.linspace(-90, 90, 4001), np.linspace(-2, 2, 4000), [0.0] * 15])
+    x = zeros((8016,), np.float32)
+    x[:] = values
+    out = zeros((3, len(x)), np.float32)
+    work = Work(op=Op.ACTIVATE, count=len(x), source=x.ctypes.data, target=out.ctypes.data)
+    kernels.call(ctypes.byref(work))
+    wide = x.astype(np.float64)
+    exponential = np.exp(np.clip(wide, -80, 80))
+    sigmoid = 1 / (1 + np.exp(-np.clip(wide, -80, 80)))
+    assert np.abs(out[0] / exponential - 1).max() < 2e-7
+    assert np.abs(out[1] / sigmoid - 1).max() < 4e-7
+    assert np.abs(out[2] - wide * sigmoid).max() < 4e-7 * 90
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_the_self_test_passes(kernels: Any, threads: int) -> None:
+    from edge_sdk.devices.tinygrad.self_test import check_kernels
+
+    check_kernels(kernels, threads)
+
+
+def test_the_self_test_model_is_far_from_every_half_step() -> None:
+    from edge_sdk.devices.tinygrad import self_test
+
+    x, start = self_test.tiny_inputs()
+    assert self_test.TinyModel().forward(x, start)[2] > 1e-3
+
+
+def test_tiers_give_the_same_bits() -> None:
+    from edge_sdk.devices.tinygrad import self_test
+
+    x, start = self_test.tiny_inputs()
+    tiny = self_test.TinyModel()
+    everything = engine.run(load, RUNNABLE)
+    portable = engine.run(load, ("dot_scalar.c",))
+    fast = self_test.run_tiny(everything, tiny, x, start, 1)
+    slow = self_test.run_tiny(portable, tiny, x, start, 3)
+    assert np.array_equal(fast[0], slow[0])
+    assert np.array_equal(fast[1], slow[1])
+
+
+TARGETS = {
+    "VNNI": "-target x86_64-freestanding-none -mcpu=x86_64_v4+avx512vnni",
+    "AVX2": "-target x86_64-freestanding-none -mcpu=x86_64_v3",
+    "baseline x86-64": "-target x86_64-freestanding-none -mcpu=x86_64",
+    "NEON": "-target aarch64-freestanding-none -mcpu=cortex_a72",
+    "NEON dot product": "-target aarch64-freestanding-none -mcpu=cortex_a76",
+    "baseline RISC-V": "-target riscv64-freestanding-none",
+}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_tier_compiles_to_an_object_that_the_loader_takes(
+    target: str, tmp_path: Path
+) -> None:
+    """No undefined symbol, nothing zero-initialised, and the entry is the first byte of code."""
+    ziglang = pytest.importorskip("ziglang")
+    from edge_sdk.devices.tinygrad.kernels import source
+
+    text = engine.run(source)
+    zig = Path(ziglang.__file__).parent / "zig"
+    options = (
+        f"{TARGETS[target]} -c -x c -O2 -fPIC -ffreestanding -fno-math-errno -nostdlib -g0 "
+        "-fno-sanitize=all -fno-stack-protector -fno-asynchronous-unwind-tables "
+        "-Wall -Wextra -Werror -Wno-psabi - -o"
+    )
+    made = tmp_path / "kernels.o"
+    command = [str(zig), "cc", *options.split(), str(made)]
+    done = subprocess.run(command, input=text, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    undefined, entry, uninitialised = engine.run(inspect, made.read_bytes())
+    assert (undefined, entry, uninitialised) == ([], 0, 0)
+
+
+def inspect(data: bytes) -> tuple[list[str], int, int]:
+    """(undefined symbols, offset of the one external function, bytes of .bss) of an ELF object."""
+    import struct
+
+    def headers(offset: int, count: int) -> list[tuple[int, ...]]:
+        return [struct.unpack_from("<IIQQQQIIQQ", data, offset + 64 * n) for n in range(count)]
+
+    (table,) = struct.unpack_from("<Q", data, 40)
+    (count,) = struct.unpack_from("<H", data, 60)
+    sections = headers(table, count)
+    uninitialised = sum(section[5] for section in sections if section[1] == 8)
+    symbols = next(section for section in sections if section[1] == 2)
+    names = sections[symbols[6]][4]
+    undefined, entries = [], []
+    for at in range(symbols[4] + 24, symbols[4] + symbols[5], 24):
+        name, kind, _, section, value, _ = struct.unpack_from("<IBBHQQ", data, at)
+        text = data[names + name : data.index(b"\0", names + name)].decode()
+        if section == 0:
+            undefined.append(text)
+        elif kind >> 4 == 1:
+            entries.append(value)
+    assert len(entries) == 1
+    return undefined, entries[0], uninitialised
