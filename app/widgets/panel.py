@@ -1,0 +1,83 @@
+"""What the device does while it thinks: power, energy, memory, speed, context.
+
+It knows how the lines stand on the screen; it does not know what they say.
+"""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.widgets import Static
+
+from edge_sdk.app import facts as lines
+from edge_sdk.app.facts import Facts
+from edge_sdk.app.figures import gauge
+from edge_sdk.app.widgets.meter import Meter
+
+HINT = "Tab to a figure to see where it comes from."
+
+
+class Panel(Vertical):
+    """Sections of meters, and below them the explanation of the one in focus."""
+
+    def __init__(self) -> None:
+        super().__init__(id="panel")
+
+    def compose(self) -> ComposeResult:
+        """Every line that there can be; those without a meaning here stay hidden."""
+        with VerticalScroll(id="meters", can_focus=False):
+            yield from self._section("POWER")
+            yield Meter("now", id="power")
+            yield Static("", id="history", markup=False)
+            yield Meter("this answer", id="energy")
+            yield Meter("per token", id="per-token")
+            yield Meter("above idle", id="net")
+            yield from self._section("MEMORY")
+            yield Meter("process", id="process-memory")
+            yield Meter("machine", id="machine-memory")
+            yield Meter("device", id="device-memory")
+            yield Meter("model file", id="model-file")
+            yield Meter("state", id="state")
+            yield from self._section("SPEED")
+            yield Meter("answering", id="decode")
+            yield Meter("reading", id="prefill")
+            yield Meter("first token", id="first-token")
+            yield from self._section("CONTEXT")
+            yield Meter("used", id="context")
+            yield Static("", id="gauge", markup=False)
+            yield from self._section("RUNS ON")
+            yield Static("", id="device", markup=False)
+        yield Static(HINT, id="details", markup=False)
+
+    def _section(self, title: str) -> ComposeResult:
+        yield Static(title, classes="section", markup=False)
+
+    def on_meter_explained(self, message: Meter.Explained) -> None:
+        """Show the explanation of the meter in focus."""
+        self.query_one("#details", Static).update(message.text or HINT)
+
+    def show(self, facts: Facts) -> None:
+        """Write every figure anew."""
+        for name, line in {
+            **lines.power(facts),
+            **lines.memory(facts),
+            **lines.speed(facts),
+        }.items():
+            meter = self.query_one(f"#{name}", Meter)
+            meter.display = line is not None
+            if line is not None:
+                meter.show(line)
+        history = self.query_one("#history", Static)
+        history.update(lines.history(facts))
+        history.set_class(not facts.watts, "-reason")
+        self._show_context(facts)
+        self.query_one("#device", Static).update(lines.device(facts))
+
+    def _show_context(self, facts: Facts) -> None:
+        self.query_one("#context", Meter).show(lines.context(facts))
+        figures = facts.figures
+        line = self.query_one("#gauge", Static)
+        line.display = figures is not None
+        if figures is not None:
+            width = max(line.size.width, 8)
+            line.update(gauge(figures.context_used, figures.context_limit, width))

@@ -1,0 +1,124 @@
+"""The box that a question is typed into: several lines, with the history of this run.
+
+It knows keys and text; it does not know what becomes of a question.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.events import Key, Paste
+from textual.message import Message
+from textual.widgets import TextArea
+
+from edge_sdk.safe_text import printable
+
+
+class Prompt(TextArea):
+    """Enter sends; ctrl+j, alt+enter and (where the terminal tells it) shift+enter break a line."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Send", id="prompt.send"),
+        Binding("ctrl+j,alt+enter,shift+enter", "newline", "New line", id="prompt.newline"),
+    ]
+
+    class Submitted(Message):
+        """The user wants this question answered."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Refused(Message):
+        """The user pressed enter while no question is taken; the text stays."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            id="prompt",
+            disabled=True,
+            tab_behavior="focus",
+            compact=True,
+            highlight_cursor_line=False,
+            placeholder="Ask something",
+        )
+        self.accepts = False
+        """Whether enter sends now."""
+        self._history: list[str] = []
+        self._at: int | None = None
+
+    def set_text(self, text: str) -> None:
+        """Show `text`, cursor at its end."""
+        self.text = text
+        self.move_cursor(self.document.end)
+
+    def on_key(self, event: Key) -> None:
+        """Take enter and line breaks at once, in the order of the other keys.
+
+        A binding would run before letters that were typed just ahead of it are in the text.
+        """
+        if event.key == "enter":
+            self.action_submit()
+        elif event.key in ("ctrl+j", "alt+enter", "shift+enter"):
+            self.action_newline()
+        else:
+            return
+        event.prevent_default()
+        event.stop()
+
+    def action_submit(self) -> None:
+        """Send what is typed, unless it is blank."""
+        text = printable(self.text).strip()
+        if text and self.accepts:
+            if self._history[-1:] != [text]:
+                self._history.append(text)
+            self._at = None
+            self.set_text("")
+            self.accepts = False
+            self.post_message(self.Submitted(text))
+        elif text:
+            self.post_message(self.Refused())
+
+    def action_newline(self) -> None:
+        """Break the line."""
+        self.insert("\n")
+
+    def action_cursor_up(self, select: bool = False) -> None:
+        """Walk back in the history from an empty prompt, else move the cursor."""
+        if select or not self._walks():
+            super().action_cursor_up(select)
+        elif self._history:
+            at = len(self._history) if self._at is None else self._at
+            self._show(max(at - 1, 0))
+
+    def action_cursor_down(self, select: bool = False) -> None:
+        """Walk forward in the history, else move the cursor."""
+        if select or self._at is None or not self._walks():
+            super().action_cursor_down(select)
+        else:
+            self._show(self._at + 1)
+
+    def _walks(self) -> bool:
+        """Whether up and down mean the history: the prompt is empty, or an entry as it was."""
+        if self._at is not None and self.text == self._history[self._at]:
+            return True
+        self._at = None
+        return not self.text
+
+    def _show(self, at: int) -> None:
+        self._at = at if at < len(self._history) else None
+        self.set_text(self._history[at] if at < len(self._history) else "")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave ctrl+u to the screen while there is nothing to delete."""
+        return bool(self.text) if action == "delete_to_start_of_line" else True
+
+    def on_text_area_changed(self) -> None:
+        """Tell the footer, where ctrl+u depends on the text."""
+        self.refresh_bindings()
+
+    def on_paste(self, event: Paste) -> None:
+        """Paste without control characters."""
+        event.prevent_default()
+        event.stop()
+        self.insert(printable(event.text))
