@@ -1,0 +1,103 @@
+"""`edge-sdk chat`: the options of a conversation, and whether it is shown by the app or as text.
+
+It knows the terminal and the options; edge_sdk.app draws, edge_sdk.cli.plain writes text.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edge_sdk.sampling import Sampler
+
+DEFAULT_MODEL = "tern"
+DEFAULT_MAX_TOKENS = 256
+_SAMPLING = {
+    "temperature": (float, "0 takes the likeliest token always"),
+    "top_k": (int, "choose among the K likeliest tokens; 0 is all"),
+    "top_p": (float, "choose among the likeliest tokens that together reach P"),
+    "min_p": (float, "drop tokens less than P times as likely as the likeliest"),
+    "repetition_penalty": (float, "above 1, tokens that were used lately get less likely"),
+    "seed": (int, "the same seed, prompt and device give the same answer"),
+}
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb `chat` and its options."""
+    parser = subparsers.add_parser(
+        "chat",
+        help="talk with a model, in the terminal or through a pipe",
+        description="Talk with a model. On a terminal the chat app opens; with a prompt, a pipe or "
+        "--plain, answers are plain text on stdout and everything else goes to stderr. Through a "
+        "pipe, each line that is not empty is one turn of the conversation.",
+        epilog='examples: edge-sdk chat "Hello!"; echo "Hello!" | edge-sdk chat --json',
+    )
+    parser.add_argument("prompt", nargs="*", metavar="WORD", help="ask this, answer and end")
+    parser.add_argument(
+        "--model",
+        default=os.environ.get("EDGE_MODEL") or DEFAULT_MODEL,
+        metavar="NAME",
+        help=f"a name or the path of a packed file (default: $EDGE_MODEL, else {DEFAULT_MODEL})",
+    )
+    parser.add_argument(
+        "--device",
+        default=os.environ.get("EDGE_DEVICE") or "auto",
+        metavar="URI",
+        help="where it runs, e.g. cpu or cuda:0 (default: $EDGE_DEVICE, else auto)",
+    )
+    for name, (kind, text) in _SAMPLING.items():
+        option = f"--{name.replace('_', '-')}"
+        parser.add_argument(option, type=kind, metavar="N" if kind is int else "P", help=text)
+    parser.add_argument(
+        "--max-tokens",
+        type=int,
+        default=DEFAULT_MAX_TOKENS,
+        metavar="N",
+        help=f"length of an answer at most (default: {DEFAULT_MAX_TOKENS})",
+    )
+    parser.add_argument(
+        "--plain", action="store_true", help="no app: lines of text, also for screen readers"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object a turn")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Open the app, or answer as plain text or JSON; returns the exit code."""
+    sampling = _sampler(args)
+    if wants_app(args):
+        from edge_sdk.app.chat_app import run_app
+
+        return run_app(
+            model=args.model, device=args.device, sampling=sampling, max_tokens=args.max_tokens
+        )
+    from edge_sdk.cli.plain import PlainChat
+
+    return PlainChat(
+        model=args.model,
+        device=args.device,
+        sampling=sampling,
+        max_tokens=args.max_tokens,
+        as_json=args.json,
+    ).run(" ".join(args.prompt) if args.prompt else None)
+
+
+def wants_app(args: argparse.Namespace) -> bool:
+    """Whether there is a terminal to draw on and nothing asks for text."""
+    return not (
+        args.plain
+        or args.json
+        or args.prompt
+        or os.environ.get("TERM", "dumb") == "dumb"
+        or not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty())
+    )
+
+
+def _sampler(args: argparse.Namespace) -> Sampler:
+    """The sampler with the options that were given, its own defaults for the rest."""
+    from edge_sdk.sampling import Sampler
+
+    given = {name: getattr(args, name) for name in _SAMPLING if getattr(args, name) is not None}
+    return Sampler(**given)
