@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import platformdirs
@@ -73,4 +73,6 @@ def write_aside(target: Path) -> Iterator[Path]:
             hint="choose a writable folder with enough free space.",
         ) from error
     finally:
-        aside.unlink(missing_ok=True)
+        # Never let the clean-up hide what went wrong (a path that is a file, has a NUL, ...).
+        with suppress(OSError, ValueError):
+            aside.unlink(missing_ok=True)

@@ -13,11 +13,6 @@ from typing import Protocol
 SPACE_MARK = "\u2581"
 """Stands for a space in pieces of the Llama kind."""
 
-_WHITE_SPACE = frozenset("\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000") | {
-    chr(code) for code in range(0x2000, 0x200B)
-}
-"""The Unicode property White_Space. `str.isspace` and `\\s` would add U+001C..U+001F."""
-
 # The pattern of the `tokenizers` package over the ASCII classes that `_Classes` maps to:
 # 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
 _WORD = re.compile(
@@ -57,7 +52,8 @@ class _Classes(dict[int, int]):
         kind = unicodedata.category(char)[0]
         if code < 0x80:
             mapped = code
-        elif char in _WHITE_SPACE:
+        elif char.isspace():
+            # Beyond ASCII that is the property White_Space; below, it adds U+001C..U+001F.
             mapped = ord("\t")
         else:
             # "a" ends no contraction ('s, 't, ...), so a letter cannot complete one.

@@ -7,6 +7,7 @@ not know any device module by name, so a third party's board is found just like 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
 from pathlib import Path
@@ -65,16 +66,21 @@ def list_devices() -> list[DeviceInfo]:
     return sorted(found, key=lambda info: (not info.usable, order.get(info.kind, 9), info.uri))
 
 
+def best_of(devices: Iterable[DeviceInfo]) -> DeviceInfo | None:
+    """The device among `devices` that `auto` picks; None if none can be used."""
+    usable = [info for info in devices if info.usable and info.kind in AUTO_ORDER]
+    return min(usable, key=lambda info: AUTO_ORDER.index(info.kind), default=None)
+
+
 def choose_device() -> DeviceInfo:
     """The device that `auto` means here: the first usable GPU, else the CPU.
 
     Raises DeviceNotFound that names why each one was passed over.
     """
     devices = list_devices()
-    for kind in AUTO_ORDER:
-        for info in devices:
-            if info.usable and info.kind == kind:
-                return info
+    best = best_of(devices)
+    if best is not None:
+        return best
     # The CPU's own trouble is what a user can mend; a missing GPU is nobody's fault.
     worst = next((info for info in devices if info.kind == "cpu"), None)
     raise DeviceNotFound(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from edge_sdk.errors import UsageError
 
@@ -52,7 +52,7 @@ class DeviceURI:
 
     def __str__(self) -> str:
         body = f"{self.scheme}:{self.target}" if self.target else self.scheme
-        query = "&".join(f"{key}={value}" for key, value in self.options.items())
+        query = urlencode(self.options, safe="/:@,")
         return f"{body}?{query}" if query else body
 
 

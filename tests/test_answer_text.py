@@ -56,6 +56,16 @@ def test_the_tokens_before_a_stop_text_are_found() -> None:
     assert rest == "!"
 
 
+def test_tokens_up_to_a_stop_text_are_kept_as_they_are() -> None:
+    """Even where encoding their text would give others: "er" is one piece, not two."""
+    answer = collector("END")
+    apart = [TOKENIZER.encode("e")[0], TOKENIZER.encode("r")[0]]
+    for token in [*apart, *TOKENIZER.encode("END")]:
+        answer.feed(token)
+    assert TOKENIZER.encode("er") != apart
+    assert answer.before_stop() == (2, "")
+
+
 def test_the_first_of_two_stop_texts_counts() -> None:
     answer = collector("bc", "abcd")
     assert "".join(fed(answer, "xabcd")) == "xa"

@@ -46,7 +46,7 @@ def _pair(kind: str) -> tuple[Tokenizer, Any]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_ids_equal_the_package(kind: str) -> None:
     ours, oracle = _pair(kind)
-    for text in [*NASTY, *corpus()[:100], *random_texts(1500)]:
+    for text in [*NASTY, *corpus()[:100], *random_texts(800)]:
         expected = oracle.encode(text, add_special_tokens=False).ids
         assert ours.encode(text) == expected, repr(text)
         if kind != "llama, unknown fused" and kind != "llama, unknown apart":

@@ -44,6 +44,7 @@ class Prompt(TextArea):
         )
         self.accepts = False
         """Whether enter sends now."""
+        self._was_empty = True
         self._history: list[str] = []
         self._at: int | None = None
 
@@ -114,8 +115,10 @@ class Prompt(TextArea):
         return bool(self.text) if action == "delete_to_start_of_line" else True
 
     def on_text_area_changed(self) -> None:
-        """Tell the footer, where ctrl+u depends on the text."""
-        self.refresh_bindings()
+        """Tell the footer, where ctrl+u depends on whether there is text; it is slow to redraw."""
+        if self._was_empty != (not self.text):
+            self._was_empty = not self.text
+            self.refresh_bindings()
 
     def on_paste(self, event: Paste) -> None:
         """Paste without control characters."""

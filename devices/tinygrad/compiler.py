@@ -129,6 +129,8 @@ def prepare_environment() -> Compiler | EdgeError:
     """
     # tinygrad would fork helper processes that compile in parallel; ours are few and small.
     os.environ.setdefault("PARALLEL", "0")
+    # It takes a variable of this name as the number of a device of its own; others put a path in.
+    os.environ.pop("PYTHON", None)
     compiler: Compiler | EdgeError
     try:
         compiler = find_compiler()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 import psutil
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from edge_sdk.devices.tinygrad.fast_session import FastSession
     from edge_sdk.devices.tinygrad.session import TinygradSession
 
-    AnySession = FastSession | TinygradSession
+    AnySession: TypeAlias = FastSession | TinygradSession
 
 SCRATCH = 64 << 20
 """Bytes beyond the weights that a session may need: activations, logits, programs."""
@@ -56,23 +56,27 @@ class TinygradDevice:
         return session
 
     def _load(self, model: Model, progress: Progress | None) -> AnySession:
-        if self._info.kind == "cpu":
-            from edge_sdk.devices.tinygrad.cores import thread_count
-            from edge_sdk.devices.tinygrad.fast_path import choose
+        try:
+            return self._fast(model) or self._graph(model, progress)
+        except MemoryError as error:
+            raise self._does_not_fit(model, None) from error
 
-            kernels = choose().kernels
-            if kernels is not None:
-                from edge_sdk.devices.tinygrad.fast_session import FastSession
+    def _fast(self, model: Model) -> FastSession | None:
+        if self._info.kind != "cpu":
+            return None
+        from edge_sdk.devices.tinygrad.cores import thread_count
+        from edge_sdk.devices.tinygrad.fast_path import choose
+        from edge_sdk.devices.tinygrad.fast_session import FastSession
 
-                return FastSession(self, model, kernels, thread_count())
+        kernels = choose().kernels
+        return None if kernels is None else FastSession(self, model, kernels, thread_count())
+
+    def _graph(self, model: Model, progress: Progress | None) -> TinygradSession:
         from edge_sdk.devices.tinygrad.session import TinygradSession
         from edge_sdk.devices.tinygrad.weights import load_weights
 
-        try:
-            weights = load_weights(model, self._name, progress)
-            return TinygradSession(self, model, weights, self._name)
-        except MemoryError as error:
-            raise self._does_not_fit(model, None) from error
+        weights = load_weights(model, self._name, progress)
+        return TinygradSession(self, model, weights, self._name)
 
     def _check_memory(self, model: Model) -> None:
         if self._info.kind == "cpu":

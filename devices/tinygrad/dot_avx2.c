@@ -1,4 +1,5 @@
-// The ternary dot product with AVX2: u8 x s8 pairs summed in int16, widened before they overflow.
+// The ternary dot product with AVX2: u8 x s8 pairs summed in int16, widened before they overflow;
+// with AVX-VNNI where there is that, which sums groups of four in int32 at once.
 // It knows one group of four packed rows; it does not know matrices, tokens' meaning or scales.
 //
 // The high nibbles are shifted down once, so that a byte holds digits worth 1 (planes 0 and 2) and
@@ -6,18 +7,37 @@
 // 2 * 2 * 2 * 127 = 1016 and 4 * 1016 = 4064. Eight steps (four blocks) fit: 32 512 < 32 767.
 
 #if !defined(TIER) && defined(__AVX2__)
-#define TIER 2
 #include <immintrin.h>
-
-enum { SAFE_BLOCKS = 4 };
 
 static inline __m256i load32(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
 
-// 4 * (planes 0 and 2) + (planes 1 and 3), pairs of lanes: four times the sum of digit * x.
+#ifdef __AVXVNNI__
+#define TIER 6
+#define SAFE_BLOCKS (1LL << 40)
+
+// sum + a * x + b * y
+static inline __m256i more(__m256i sum, __m256i a, const s8 *x, __m256i b, const s8 *y) {
+    return _mm256_dpbusd_avx_epi32(_mm256_dpbusd_avx_epi32(sum, a, load32(x)), b, load32(y));
+}
+
+// 4 * (planes 0 and 2) + (planes 1 and 3): four times the sum of digit * x.
+static inline __m256i widen(__m256i ones, __m256i fours) {
+    return _mm256_add_epi32(_mm256_slli_epi32(ones, 2), fours);
+}
+#else
+#define TIER 2
+#define SAFE_BLOCKS 4
+
+static inline __m256i more(__m256i sum, __m256i a, const s8 *x, __m256i b, const s8 *y) {
+    return _mm256_add_epi16(sum, _mm256_add_epi16(_mm256_maddubs_epi16(a, load32(x)),
+                                                  _mm256_maddubs_epi16(b, load32(y))));
+}
+
 static inline __m256i widen(__m256i ones, __m256i fours) {
     return _mm256_add_epi32(_mm256_madd_epi16(ones, _mm256_set1_epi16(4)),
                             _mm256_madd_epi16(fours, _mm256_set1_epi16(1)));
 }
+#endif
 
 static inline __m128i halves(__m256i v) {
     return _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
@@ -28,10 +48,6 @@ static inline void quarter_sums(const __m256i *v, i32 *out) {
     __m128i first = _mm_hadd_epi32(halves(v[0]), halves(v[1]));
     __m128i last = _mm_hadd_epi32(halves(v[2]), halves(v[3]));
     _mm_storeu_si128((__m128i *)out, _mm_srai_epi32(_mm_hadd_epi32(first, last), 2));
-}
-
-static inline __m256i pair(__m256i a, const s8 *x, __m256i b, const s8 *y) {
-    return _mm256_add_epi16(_mm256_maddubs_epi16(a, load32(x)), _mm256_maddubs_epi16(b, load32(y)));
 }
 
 // out[4] = sum(digit * x) of four rows, int8 x [blocks * 256].
@@ -50,11 +66,10 @@ static inline void rows4(const u8 *w, const s8 *x, i64 blocks, i32 *out) {
                 const s8 *at = x + half;
                 for (int r = 0; r < 4; r++) {
                     __m256i v = load32(w + 64 * r + half), high = _mm256_srli_epi16(v, 4);
-                    ones[r] = _mm256_add_epi16(ones[r], pair(_mm256_and_si256(v, low), at,
-                                                             _mm256_and_si256(high, low), at + 128));
-                    fours[r] = _mm256_add_epi16(
-                        fours[r], pair(_mm256_and_si256(v, next), at + 64,
-                                       _mm256_and_si256(high, next), at + 192));
+                    ones[r] = more(ones[r], _mm256_and_si256(v, low), at,
+                                   _mm256_and_si256(high, low), at + 128);
+                    fours[r] = more(fours[r], _mm256_and_si256(v, next), at + 64,
+                                    _mm256_and_si256(high, next), at + 192);
                 }
             }
         }
@@ -83,8 +98,8 @@ static inline void rows4x4(const u8 *w, const s8 *x, i64 stride, i64 blocks, i32
                     __m256i d2 = _mm256_and_si256(high, low), d3 = _mm256_and_si256(high, next);
                     for (int t = 0; t < 4; t++) {
                         const s8 *at = x + t * stride + 256 * b + half;
-                        ones[t] = _mm256_add_epi16(ones[t], pair(d0, at, d2, at + 128));
-                        fours[t] = _mm256_add_epi16(fours[t], pair(d1, at + 64, d3, at + 192));
+                        ones[t] = more(ones[t], d0, at, d2, at + 128);
+                        fours[t] = more(fours[t], d1, at + 64, d3, at + 192);
                     }
                 }
             for (int t = 0; t < 4; t++) sum[t] = _mm256_add_epi32(sum[t], widen(ones[t], fours[t]));

@@ -30,6 +30,7 @@ NAMES = {
     3: "AVX512-VNNI",
     4: "NEON",
     5: "NEON dot product",
+    6: "AVX-VNNI",
 }
 """The constant TIER of each dot_*.c -> what a person calls it."""
 

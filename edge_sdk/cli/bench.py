@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_sdk.cli.output import format_bytes, print_json, print_table
 from edge_sdk.errors import UsageError
+from edge_sdk.safe_text import printable
 
 if TYPE_CHECKING:
     from edge_sdk.model_file import Model
@@ -110,10 +111,11 @@ def _model(args: argparse.Namespace) -> Model:
 
 def _print(figures: dict[str, Any]) -> None:
     device = figures["device"]
-    print(f"{figures['model']} on {device['uri']}: {device['name']}")
-    for name in ("kernels", "warning", "compiler", "firmware"):
-        if name in device:
-            print(f"  {name}: {device[name]}")
+    head = f"{figures['model']} on {device['uri']}: {device['name']}"
+    print(printable(head, newlines=False))
+    for name, value in device.items():
+        if name not in ("uri", "name"):
+            print(f"  {name}: {printable(str(value), newlines=False)}")
     memory = figures["peak_memory_bytes"]
     print(
         f"  file {format_bytes(figures['file_bytes'])}, of which weights "

@@ -6,7 +6,6 @@ It knows DeviceInfo and how it is shown; the registry finds the devices.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Print the list; exit code 0 even if nothing is usable."""
-    from edge_sdk.registry import list_devices
+    from edge_sdk.registry import best_of, list_devices
 
     devices = list_devices()
     best = best_of(devices)
@@ -42,14 +41,6 @@ def run(args: argparse.Namespace) -> int:
         [_notes(info) for info in devices],
     )
     return 0
-
-
-def best_of(devices: Sequence[DeviceInfo]) -> DeviceInfo | None:
-    """The device that `auto` picks, found without probing them all once more."""
-    from edge_sdk.registry import AUTO_ORDER
-
-    usable = (info for kind in AUTO_ORDER for info in devices if info.usable and info.kind == kind)
-    return next(usable, None)
 
 
 def _memory(info: DeviceInfo) -> str:

@@ -26,23 +26,28 @@ def load(tiers: tuple[str, ...]) -> Any:
     return load_kernels(tiers)
 
 
-def load_vnni_in_c() -> Any:
+def load_in_c(name: str) -> Any:
+    """A tier for instructions that this processor may lack, with their meaning spelled out in C."""
     from edge_sdk.devices.tinygrad.kernels import load_source, source
 
-    header = (Path(__file__).parent / "avx512_in_c.h").read_text()
-    text = source(("dot_vnni.c",))
-    return load_source(
-        text.replace("#if !defined(TIER)", f"{header}\n#if !defined(TIER)", 1).replace(
-            "#include <immintrin.h>", ""
-        )
-    )
+    header = (Path(__file__).parent / f"{name}_in_c.h").read_text()
+    if name == "avx512":
+        text = source(("dot_vnni.c",)).replace("#include <immintrin.h>", "")
+        return load_source(text.replace("#if !defined(TIER)", header + "\n#if !defined(TIER)", 1))
+    include = "#include <immintrin.h>\n"
+    return load_source(source(("dot_avx2.c",)).replace(include, include + header))
 
 
-@pytest.fixture(scope="session", params=[*RUNNABLE, "VNNI in C"])
+IN_C = {"avx512": "AVX512-VNNI", **({"avxvnni": "AVX-VNNI"} if "avx2" in FEATURES else {})}
+
+
+@pytest.fixture(scope="session", params=[*RUNNABLE, *IN_C])
 def kernels(request: pytest.FixtureRequest) -> Any:
-    """Each tier that this processor runs, loaded alone, and the logic of VNNI everywhere."""
-    if request.param == "VNNI in C":
-        return engine.run(load_vnni_in_c)
+    """Each tier that this processor runs, loaded alone, and the logic of two that it may lack."""
+    if request.param in IN_C:
+        found = engine.run(load_in_c, request.param)
+        assert found.tier == IN_C[request.param]
+        return found
     portable = request.param == "dot_scalar.c"
     found = engine.run(load, (request.param,) if portable else (request.param, "dot_scalar.c"))
     assert (found.tier == "portable C") == portable
@@ -167,6 +172,7 @@ def test_tiers_give_the_same_bits() -> None:
 
 TARGETS = {
     "VNNI": "-target x86_64-freestanding-none -mcpu=x86_64_v4+avx512vnni",
+    "AVX-VNNI": "-target x86_64-freestanding-none -mcpu=alderlake",
     "AVX2": "-target x86_64-freestanding-none -mcpu=x86_64_v3",
     "baseline x86-64": "-target x86_64-freestanding-none -mcpu=x86_64",
     "NEON": "-target aarch64-freestanding-none -mcpu=cortex_a72",
