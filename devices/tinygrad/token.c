@@ -6,12 +6,16 @@
 
 enum { PRODUCT, MIX, GATES, OUTPUT, CHANNEL, GATED, FINAL, SUM };
 
-// Normalise row t of temp once more, weigh it with a projection's inner norm and quantise it.
-static void quantise_for(const Work *w, const Matrix *m, i64 slot, i64 t) {
-    const float *x = w->temp + t * w->wide;
+// Normalise row t of temp once more, by `scale`, weigh it with a projection's inner norm and
+// quantise it.
+static void quantise_slot(const Work *w, const Matrix *m, float scale, i64 slot, i64 t) {
     i64 at = slot * w->tokens + t;
-    quantise_row(x, inverse_rms(x, m->width, INNER_EPS), m->norm, m->width, w->q + at * w->stride,
+    quantise_row(w->temp + t * w->wide, scale, m->norm, m->width, w->q + at * w->stride,
                  blocks_of(m) * COLUMNS, w->sum + at, w->worth + at);
+}
+
+static void quantise_for(const Work *w, const Matrix *m, i64 t) {
+    quantise_slot(w, m, inverse_rms(w->temp + t * w->wide, m->width, INNER_EPS), 0, t);
 }
 
 static void norm_residual(const Work *w, const float *weight, i64 t) {
@@ -55,7 +59,7 @@ static void output(const Work *w, i64 t) {
     float scale = inverse_rms(g, d, (float)w->model->eps), *temp = w->temp + t * w->wide;
     for (i64 k = 0; k < d; k += LANES)
         store(temp + k, (load(g + k) * scale) * load(w->layer->g_norm + k) * silu(load(hidden + k)));
-    quantise_for(w, &w->layer->o, 0, t);
+    quantise_for(w, &w->layer->o, t);
 }
 
 // temp <- SiLU(a) b of the two halves, quantised for the down projection.
@@ -64,14 +68,15 @@ static void gated(const Work *w, i64 t) {
     const float *a = w->both + t * w->wide2, *b = a + n;
     float *temp = w->temp + t * w->wide;
     for (i64 k = 0; k < n; k += LANES) store(temp + k, silu(load(a + k)) * load(b + k));
-    quantise_for(w, &w->layer->down, 0, t);
+    quantise_for(w, &w->layer->down, t);
 }
 
 static void mix(const Work *w, i64 t) {
     norm_residual(w, w->layer->attn_norm, t);
-    quantise_for(w, &w->layer->i, 0, t);
-    quantise_for(w, &w->layer->f, 1, t);
-    quantise_for(w, &w->layer->g, 2, t);
+    float scale = inverse_rms(w->temp + t * w->wide, w->model->width, INNER_EPS);
+    quantise_slot(w, &w->layer->i, scale, 0, t);
+    quantise_slot(w, &w->layer->f, scale, 1, t);
+    quantise_slot(w, &w->layer->g, scale, 2, t);
 }
 
 static void sum_bytes(const Work *work, i64 index);
@@ -86,7 +91,7 @@ static void tile(const Work *w, i64 kind, i64 index) {
     else {
         int last = kind == FINAL;
         norm_residual(w, last ? w->model->norm : w->layer->mlp_norm, index);
-        quantise_for(w, last ? &w->model->head : &w->layer->gate, 0, index);
+        quantise_for(w, last ? &w->model->head : &w->layer->gate, index);
     }
 }
 

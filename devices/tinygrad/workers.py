@@ -35,8 +35,9 @@ class Workers:
         self.threads = threads if numbers else 1
         """How many threads compute, the caller included."""
         self.pool = _aligned_pool()
-        libc = ctypes.CDLL(None)
+        libc = None
         if numbers:
+            libc = ctypes.CDLL(None)
             self.pool.futex, yields = numbers
             setattr(self.pool, "yield", yields)  # a keyword of Python
             self.pool.spins = SPINS
@@ -74,8 +75,8 @@ def _life(kernels: Kernels, pool: Pool) -> None:
     kernels.call(ctypes.byref(Work(op=Op.WORK, pool=ctypes.pointer(pool))))
 
 
-def _stop(pool: Pool, libc: ctypes.CDLL, started: list[threading.Thread]) -> None:
-    if not started:
+def _stop(pool: Pool, libc: ctypes.CDLL | None, started: list[threading.Thread]) -> None:
+    if libc is None or not started:
         return
     pool.stop = 1
     pool.bell += 1

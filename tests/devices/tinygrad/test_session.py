@@ -147,4 +147,6 @@ def test_telemetry_names_what_is_missing(cpu: edge_sdk.Device, session: edge_sdk
     placed = readings["device_memory"].value
     assert placed is not None and placed >= session.model.weight_bytes
     for reading in readings.values():
-        assert reading.available or (reading.reason and reading.remedy)
+        assert reading.available or reading.reason
+    power = readings["power"]
+    assert power.available or power.remedy
