@@ -17,6 +17,8 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -137,7 +139,7 @@ def install(extras: Sequence[str]) -> None:
         making = [_base_python(), "-m", "venv", "--clear", "--without-pip", str(VENV)]
         _call(making, "making .venv")
     target = f"{ROOT}[{','.join(keep)}]" if keep else str(ROOT)
-    options = ["--quiet", "--disable-pip-version-check", "--no-input", "--editable"]
+    options = ["--progress-bar", "off", "--disable-pip-version-check", "--no-input", "--editable"]
     _call([*_pip(), "install", *options, target], "installing the packages")
     text = json.dumps(_origin() | {"pyproject": _pyproject_hash(), "extras": keep})
     READY.write_text(text, "utf-8")
@@ -181,14 +183,44 @@ def _pip() -> list[str]:
 
 
 def _call(command: list[str], what: str) -> None:
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    except OSError as error:
-        raise BootstrapError(f"{what} failed: {error}.", "look at the file it names.") from None
-    if done.returncode:
-        # The lines that say what happened stand somewhere in the last part of pip's output.
-        tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-24:])
-        raise BootstrapError(f"{what} failed:\n{tail}", "mend that, then start again.")
+    """Run to the end; on a terminal, a line tells the seconds and what the program said last."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        try:
+            with (
+                log.open("wb") as out,
+                subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
+                ) as process,
+            ):
+                _wait(process, log)
+        except OSError as error:
+            raise BootstrapError(f"{what} failed: {error}.", "look at the file it names.") from None
+        if process.returncode:
+            # The lines that say what happened stand somewhere in the last part of pip's output.
+            tail = "\n".join(_lines(log)[-24:])
+            raise BootstrapError(f"{what} failed:\n{tail}", "mend that, then start again.")
+
+
+def _wait(process: subprocess.Popen[bytes], log: Path) -> None:
+    began = time.monotonic()
+    watched = sys.stderr.isatty()
+    while True:
+        try:
+            process.wait(0.5 if watched else None)
+            break
+        except subprocess.TimeoutExpired:
+            said = (_lines(log) or [""])[-1]
+            line = f"{time.monotonic() - began:4.0f} s  {said}"
+            width = shutil.get_terminal_size().columns - 1
+            print(f"\r\x1b[K{line[:width]}", end="", file=sys.stderr, flush=True)
+    if watched:
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _lines(log: Path) -> list[str]:
+    text = log.read_text("utf-8", "replace")
+    return [line for line in text.splitlines() if line.strip()]
 
 
 def _run_again() -> NoReturn:

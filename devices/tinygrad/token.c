@@ -57,8 +57,10 @@ static void output(const Work *w, i64 t) {
     const float *hidden = projection(w, 0, t), *g = projection(w, 2, t);
     i64 d = w->model->width;
     float scale = inverse_rms(g, d, (float)w->model->eps), *temp = w->temp + t * w->wide;
-    for (i64 k = 0; k < d; k += LANES)
-        store(temp + k, (load(g + k) * scale) * load(w->layer->g_norm + k) * silu(load(hidden + k)));
+    for (i64 k = 0; k < d; k += LANES) {
+        F normed = (load(g + k) * scale) * load(w->layer->g_norm + k);
+        store(temp + k, normed * silu(load(hidden + k)));
+    }
     quantise_for(w, &w->layer->o, t);
 }
 
