@@ -19,7 +19,7 @@ MAX_LINES = 400
 
 @dataclass(frozen=True)
 class Rule:
-    """Files whose path starts with `where` import nothing of `never`, but for `unless`."""
+    """Files whose path starts with `where` import nothing of `never`, but for those of `unless`."""
 
     where: str
     never: tuple[str, ...]
@@ -34,7 +34,16 @@ RULES = [
     Rule("edge_sdk/", ("serial",), unless=("edge_sdk/cli/checks.py",)),
     Rule("", ("torch", "triton"), unless=("edge_sdk/training/",)),
     # How images are built is no part of running them.
-    Rule("", ("edge_sdk.firmware_images.gateware", "amaranth")),
+    Rule(
+        "",
+        ("edge_sdk.firmware_images.gateware", "amaranth", "amaranth_boards"),
+        unless=("firmware_images/gateware/", "firmware_images/build.py"),
+    ),
+    # Bitstreams and the contract know nothing of what uses them.
+    Rule(
+        "firmware_images/",
+        ("edge_sdk.devices", "edge_sdk.app", "edge_sdk.cli", "tinygrad", "serial", "textual"),
+    ),
     # Names that only exist in a checkout.
     Rule("", ("tests", "devices", "app", "firmware_images")),
 ]

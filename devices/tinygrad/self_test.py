@@ -26,6 +26,8 @@ SEED = 161
 """Chosen so that no value lies within 1e-3 of a half-step: a float error cannot flip a rounding."""
 TOLERANCE = 1e-4
 TOKENS = 5
+MAX_THREADS = 4
+"""More would cost a machine of many cores more time to start than to compute."""
 SHAPES = ((7, 300), (4, 1100), (1, 1))
 """(rows, width): a padded group, more than four blocks, and the least there is."""
 
@@ -97,7 +99,7 @@ def run_tiny(
     rows[:, :width], state[:width] = x, start
     scratch = zeros((work.scratch_bytes,), np.uint8)
     logits = np.zeros((len(x), tiny.config.vocab_size), np.float32)
-    workers = Workers(kernels, threads)
+    workers = Workers(kernels, min(threads, MAX_THREADS))
     work.op, work.wanted, work.pool = Op.ADVANCE, len(x), workers.pointer
     work.x, work.state = rows.ctypes.data, state.ctypes.data
     work.logits, work.scratch = logits.ctypes.data, scratch.ctypes.data
