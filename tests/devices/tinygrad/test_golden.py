@@ -42,7 +42,7 @@ def test_greedy_continuation(session: edge_sdk.Session, golden: dict[str, Any]) 
         tokens = edge_sdk.generate(
             session,
             golden["input_ids"][row].tolist(),
-            sampling=edge_sdk.Sampler(temperature=0.0),
+            sampling=edge_sdk.Sampling(temperature=0.0),
             max_tokens=16,
             stop_ids=(),
         )
