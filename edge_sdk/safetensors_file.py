@@ -21,8 +21,9 @@ import numpy.typing as npt
 
 from edge_sdk.errors import AccessError, ModelRejected
 
-MAX_JSON = 8 << 20
-"""Bytes of a header. The format allows 100,000,000; 1024 layers need 2,300,000."""
+MAX_JSON = 4 << 20
+"""Bytes of a header. The format allows 100,000,000; 1024 layers need 2,300,000. As text, a byte
+may take 4 bytes, and once more as the one string in it."""
 MAX_JSON_PARTS = 1 << 18
 """Brackets and commas in it: `[]` is 2 bytes here, 64 in memory, so bytes alone bound nothing."""
 MAX_DIGITS = 19

@@ -68,6 +68,9 @@ MALFORMED: dict[str, tuple[Any, int, int | None]] = {
     "huge offset": ({"a": entry(0, 10**400)}, 4, None),
     "metadata is no map": ({"__metadata__": [1]}, 0, None),
     "a long number": (b'{"a": ' + b"1" * 5000 + b"}", 0, None),
+    # One character beyond U+FFFF makes Python keep the whole text at four bytes a character.
+    "wide text": (b'{"a": "\xf0\x9f\x98\x80' + b"x" * ((8 << 20) - 20) + b'"}', 0, None),
+    "wide texts": (b'{"a": [' + b'"\xf0\x9f\x98\x80%b",' % (b"x" * 60) * 60_000 + b"1]}", 0, None),
     "many small lists": (b'{"a": [' + b"[]," * 500_000 + b"[]]}", 0, None),
 }
 
