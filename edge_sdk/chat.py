@@ -275,4 +275,7 @@ class _Either(threading.Event):
 
 def _positive(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UsageError(f"{name} is {value!r}; expected a whole number from 1.")
+        raise UsageError(
+            f"{name} is {value!r}; expected a whole number from 1.",
+            hint="leave it out to use the default.",
+        )

@@ -70,10 +70,16 @@ class SafetensorsFile:
         self.path = path
         try:
             if not stat.S_ISREG(path.stat().st_mode):
-                raise ModelRejected(f"{path.name!r} was refused: it is no regular file.")
+                raise ModelRejected(
+                    f"{path.name!r} was refused: it is no regular file.",
+                    hint="put the file itself there.",
+                )
             self._file = path.open("rb", buffering=0)
         except OSError as error:
-            raise AccessError(f"{str(path)!r} could not be opened: {error.strerror}.") from None
+            raise AccessError(
+                f"{str(path)!r} could not be opened: {error.strerror}.",
+                hint="make the file readable.",
+            ) from None
         try:
             self._start, self.tensors = self._read_header()
         except BaseException:
@@ -122,7 +128,10 @@ class SafetensorsFile:
             try:
                 count = self._file.readinto(view[done:])
             except OSError as error:
-                raise AccessError(f"{str(self.path)!r} could not be read: {error}.") from None
+                raise AccessError(
+                    f"{str(self.path)!r} could not be read: {error}.",
+                    hint="check the drive, and copy the file again.",
+                ) from None
             if not count:
                 raise _bad(self.path, f"the file became shorter while {name} was read")
             done += count
