@@ -6,9 +6,10 @@ It knows the signals; it does not know what is stopped.
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 
@@ -43,8 +44,18 @@ def end_in_order() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         names = []
 
-    def handle(number: int, frame: FrameType | None) -> None:
+    def end(number: int) -> None:
         raise SystemExit(128 + number)
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        # Within a task of the app's event loop, the error would be that task's: between two of
+        # them, it ends the loop. Where asyncio was never imported, no loop runs.
+        asyncio = sys.modules.get("asyncio")
+        if asyncio is not None:
+            with suppress(RuntimeError):
+                asyncio.get_running_loop().call_soon_threadsafe(end, number)
+                return
+        end(number)
 
     # One that is ignored, as by nohup, stays so.
     ours = [

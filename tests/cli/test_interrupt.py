@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from pathlib import Path
@@ -27,6 +28,27 @@ def test_a_killed_command_leaves_no_half_written_file(
     assert ended.value.code == 128 + number
     assert list(tmp_path.iterdir()) == []
     assert signal.getsignal(number) is before
+
+
+def test_killed_within_a_task_the_event_loop_ends_and_the_task_with_it() -> None:
+    reports: list[object] = []
+    cleaned: list[bool] = []
+
+    async def task() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: reports.append(told))
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(60)
+        finally:
+            cleaned.append(True)
+
+    async def program() -> None:
+        await asyncio.create_task(task())
+
+    with pytest.raises(SystemExit) as ended, end_in_order():
+        asyncio.run(program())
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert (cleaned, reports) == ([True], [])
 
 
 def test_a_signal_that_is_ignored_stays_ignored() -> None:
