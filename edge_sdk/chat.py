@@ -18,6 +18,7 @@ from edge_sdk.generation import Generation, generate
 from edge_sdk.monitor import Monitor
 from edge_sdk.prompt import PromptWriter, clean_prompt
 from edge_sdk.sampling import Sampler
+from edge_sdk.status_line import LiveStatus, StatusSource, put_before
 from edge_sdk.telemetry import Reading
 from edge_sdk.turns import Turn, newest_turns
 
@@ -40,12 +41,14 @@ class Chat:
         system: str | None = None,
         context_limit: int = 1024,
         power: Callable[[], Reading] | None = None,
+        status: StatusSource | bool | None = None,
     ) -> None:
         """Begin a conversation; resets the session.
 
         max_tokens: longest answer. system: text in front of the first question. context_limit:
         see `ask`. power: gives watts, for the energy in `stats`, and is asked at most every 0.2 s;
         None takes the device's telemetry.
+        status: see `status`; None turns it on for a model whose template says it was trained on it.
         Raises UnsupportedOperation if the model has no tokenizer, UsageError for an odd limit.
         """
         _positive("max_tokens", max_tokens)
@@ -60,6 +63,16 @@ class Chat:
         self._tokenizer = session.model.tokenizer
         cleaned = clean_prompt(system) if system else None
         self._writer = PromptWriter(self._tokenizer, session.model.chat_template, cleaned)
+        self.status: StatusSource | None = None
+        """Gives the line of live readings before each question (status_line.py); None: no line.
+
+        May be changed between turns. `Turn.user` never holds the line, and turns that are fed
+        again when the context grows too long come without their old readings.
+        """
+        if status is True or (status is None and session.model.chat_template.status):
+            self.status = LiveStatus(session).line
+        elif callable(status):
+            self.status = status
         self._cancel = threading.Event()
         self._running: Generator[str, None, None] | None = None
         self._owed: State | None = None
@@ -178,10 +191,11 @@ class Chat:
         stats = self.stats = ChatStats(self._context_limit, context_used=before.position)
         poll = PowerPoll(self._power, stats.meter)
         poll.poll(now=True)
-        start = self._make_room(text, flag, limit)
+        asked = put_before(self._status_now(), text)
+        start = self._make_room(asked, flag, limit)
         stats.context_trimmed = start
         base = before if start == self._context_start() else self.session.snapshot()
-        prompt = self._writer.question(text, first=start == len(self.turns))
+        prompt = self._writer.question(asked, first=start == len(self.turns))
         stats.prompt_tokens = len(prompt)
         run = generate(self.session, prompt, sampling=self._sampler, max_tokens=limit, cancel=flag)
         answer = AnswerText(self._tokenizer.decoder(), self._writer.stop_texts)
@@ -247,6 +261,12 @@ class Chat:
         if ids:
             self.session.feed(ids, cancel=flag)
         return oldest
+
+    def _status_now(self) -> str:
+        if self.status is None:
+            return ""
+        speed = self.turns[-1].stats.tokens_per_second if self.turns else None
+        return self.status(speed or None)
 
     def _context_start(self) -> int:
         return self.turns[-1].context_start if self.turns else 0

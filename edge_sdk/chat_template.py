@@ -7,7 +7,8 @@ chat.json beside a checkpoint, and the `chat` map of a packed file:
     {"user": ["<|user|>", ""], "assistant": ["<|bot|>", "<|end|>"], "stop": ["<|end|>", "<|eod|>"]}
 
 Marker strings that are control tokens of the tokenizer are encoded as those ids by the chat code;
-what a user types never is.
+what a user types never is. An optional field `"status": true` says that the model was trained on
+the line of live readings (status_line.py), which Chat then puts before each question.
 """
 
 from __future__ import annotations
@@ -32,26 +33,32 @@ class ChatTemplate:
     """Prefix and suffix of an answer; an answer is generated right after the prefix."""
     stop: tuple[str, ...]
     """Texts (or control tokens) that end an answer and are not part of it."""
+    status: bool = False
+    """Whether the model was trained on a line of live readings before a question."""
 
     @classmethod
     def from_dict(cls, raw: object) -> ChatTemplate:
         """Read what chat.json holds; raises ModelRejected on anything but exactly that."""
-        if not isinstance(raw, dict) or set(raw) != {"user", "assistant", "stop"}:
-            raise _bad("it must have exactly the fields 'user', 'assistant' and 'stop'")
+        if not isinstance(raw, dict) or set(raw) - {"status"} != {"user", "assistant", "stop"}:
+            raise _bad("it must have the fields 'user', 'assistant', 'stop', perhaps 'status'")
         user = _markers("user", raw["user"], 2, 2)
         assistant = _markers("assistant", raw["assistant"], 2, 2)
         stop = _markers("stop", raw["stop"], 0, MAX_STOPS)
         if "" in stop:
             raise _bad("'stop' holds an empty text, which would end every answer at once")
-        return cls((user[0], user[1]), (assistant[0], assistant[1]), stop)
+        status = raw.get("status", False)
+        if not isinstance(status, bool):
+            raise _bad("'status' must be true or false")
+        return cls((user[0], user[1]), (assistant[0], assistant[1]), stop, status)
 
     def to_dict(self) -> dict[str, Any]:
         """The template as plain values, for JSON and for the packed file's header."""
-        return {
+        fields: dict[str, Any] = {
             "user": list(self.user),
             "assistant": list(self.assistant),
             "stop": list(self.stop),
         }
+        return fields | ({"status": True} if self.status else {})
 
 
 PLAIN = ChatTemplate(user=("User: ", "\n"), assistant=("Assistant:", "\n"), stop=("\nUser:",))

@@ -10,6 +10,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from edge_sdk.errors import UsageError
+
 if TYPE_CHECKING:
     from edge_sdk.sampling import Sampler
 
@@ -62,6 +64,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--plain", action="store_true", help="no app: lines of text, also for screen readers"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object a turn")
+    parser.add_argument(
+        "--status-line",
+        action="store_true",
+        help="plain text: put the device's live readings before each question",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -70,6 +77,8 @@ def run(args: argparse.Namespace) -> int:
     if wants_app(args):
         from edge_sdk.app.chat_app import run_app
 
+        if args.status_line:
+            raise UsageError("--status-line is for plain text only.", hint="add --plain.")
         return run_app(
             model=args.model, device=args.device, sampling=sampling, max_tokens=args.max_tokens
         )
@@ -81,6 +90,7 @@ def run(args: argparse.Namespace) -> int:
         sampling=sampling,
         max_tokens=args.max_tokens,
         as_json=args.json,
+        status=args.status_line or None,
     ).run(" ".join(args.prompt) if args.prompt else None)
 
 

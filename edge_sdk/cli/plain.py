@@ -46,6 +46,8 @@ class PlainChat:
     sampling: Sampler
     max_tokens: int
     as_json: bool = False
+    status: bool | None = None
+    """Whether the device's readings go before each question; None leaves it to the model."""
     _first: bool = field(default=True, init=False)
     """Whether no answer was given yet."""
 
@@ -115,7 +117,11 @@ class PlainChat:
             # Not started: without a screen, power is read when the chat asks.
             power = Monitor(device.telemetry).power
             yield edge_sdk.Chat(
-                session, sampling=self.sampling, max_tokens=self.max_tokens, power=power
+                session,
+                sampling=self.sampling,
+                max_tokens=self.max_tokens,
+                power=power,
+                status=self.status,
             )
 
     def _answer(self, chat: Chat, text: str) -> bool:
