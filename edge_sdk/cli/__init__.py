@@ -25,6 +25,7 @@ VERBS = {
     "convert": "pack a published checkpoint into one ternary file",
     "pull": "download a model and pack it",
     "train": "train a ternary model on a folder of text",
+    "eval": "score a model's answers to a fixed set of prompts",
 }
 """What `edge-sdk --help` lists; the module edge_sdk.cli.<name> is imported only when it is run."""
 

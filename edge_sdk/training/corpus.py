@@ -10,7 +10,7 @@ import json
 import lzma
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,12 +20,13 @@ from edge_sdk.errors import NotFound, Rejected
 SKIPPED = {
     "sharealike": "its share-alike licence would bind the weights",
     "facts": "it is raw material for generators, not training text",
+    "synth": "the generators of this package replace it",
 }
 HELD_OUT = 60
 """Validation documents of each source."""
 
 _OTHER_ASSISTANTS = re.compile(r"\b(cortana|alexa|google assistant|siri)\b", re.IGNORECASE)
-_SPEAKS_AS_ASSISTANT = frozenset({"bfchitchat", "synth"})
+_SPEAKS_AS_ASSISTANT = frozenset({"bfchitchat", "chatterbot"})
 _NAMELESS = re.compile(r"don't have a name|forgot to name me|what's in a name\?", re.IGNORECASE)
 
 
@@ -58,11 +59,21 @@ class Corpus:
     notes: tuple[str, ...]
 
 
-def load_corpus(folder: Path, personas: Sequence[str] = (), name: str = "") -> Corpus:
+def load_corpus(
+    folder: Path,
+    personas: Sequence[str] = (),
+    name: str = "",
+    *,
+    generated: Iterable[Document] = (),
+    whole: Collection[str] = (),
+    bars: Callable[[Document], bool] | None = None,
+) -> Corpus:
     """Read, filter and split every usable shard in `folder`; the same folder splits the same way.
 
     `personas`: which of several parallel voices to keep (none: all). `name`: what the assistant
-    answers where a source says that it has no name (empty: leave as it is).
+    answers where a source says that it has no name (empty: leave as it is). `generated`: documents
+    besides those of the shards; `whole`: sources of which none is held out. `bars`: tells which
+    documents must not be trained on, because the evaluation asks for them.
     Raises NotFound if there is nothing to read and Rejected for a malformed shard.
     """
     usable, notes = find_shards(folder)
@@ -72,7 +83,13 @@ def load_corpus(folder: Path, personas: Sequence[str] = (), name: str = "") -> C
     kept = list(_filtered(documents, frozenset(personas), name))
     if len(kept) < len(documents):
         notes.append(f"Filters dropped {len(documents) - len(kept)} of {len(documents)} documents.")
-    train, validation = split(kept)
+    kept += generated
+    if bars is not None:
+        free = [document for document in kept if not bars(document)]
+        if len(free) < len(kept):
+            notes.append(f"{len(kept) - len(free)} documents hold a prompt of the evaluation: out.")
+        kept = free
+    train, validation = split(kept, whole)
     if not train:
         raise NotFound(
             f"no document in {folder} is left for training: the first {HELD_OUT} of each source "
@@ -113,8 +130,12 @@ def read_shard(path: Path) -> tuple[list[Document], Shard]:
     return documents, Shard(path.name, len(packed), hashlib.sha256(packed).hexdigest())
 
 
-def split(documents: Iterable[Document]) -> tuple[list[Document], list[Document]]:
+def split(
+    documents: Iterable[Document], whole: Collection[str] = ()
+) -> tuple[list[Document], list[Document]]:
     """Training and validation documents: those of each source with the lowest hashes held out.
+
+    Of the sources in `whole` none is held out.
 
     A hash of the content decides, so the order of the files does not. Parallel answers to one
     question, and copies of a held-out document, stay on one side.
@@ -124,7 +145,7 @@ def split(documents: Iterable[Document]) -> tuple[list[Document], list[Document]
     held: set[tuple[str, str]] = set()
     taken: Counter[str] = Counter()
     for source, key in sorted(groups):
-        if taken[source] < HELD_OUT:
+        if source not in whole and taken[source] < HELD_OUT:
             held.add((source, key))
             taken[source] += groups[source, key]
     train = [document for key, document in keyed if (document.source, key) not in held]

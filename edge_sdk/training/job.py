@@ -17,11 +17,12 @@ import torch
 
 from edge_sdk.errors import DeviceNotFound, EdgeError, OutOfMemory, UsageError
 from edge_sdk.training import export, samples
-from edge_sdk.training.corpus import Corpus, load_corpus
+from edge_sdk.training.corpus import Corpus
 from edge_sdk.training.interrupt import Interrupt
 from edge_sdk.training.journal import Journal
 from edge_sdk.training.model import LanguageModel
 from edge_sdk.training.recipe import Recipe
+from edge_sdk.training.text import load_text
 from edge_sdk.training.tokens import TokenDocument, join, mix, tokenise
 from edge_sdk.training.trainer import Data, Trainer
 from edge_sdk.training.vocabulary import Vocabulary
@@ -135,7 +136,7 @@ def _run(
 ) -> dict[str, Any]:
     torch.manual_seed(recipe.seed)
     journal.say(f"Training {recipe.name} on {_name(device)}; reading {data}.")
-    corpus = load_corpus(data, recipe.personas, recipe.persona_name)
+    corpus = load_text(data, recipe)
     for note in corpus.notes:
         journal.say(note)
     vocabulary = Vocabulary.train(_vocabulary_text(corpus), recipe.shape.vocabulary)

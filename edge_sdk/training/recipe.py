@@ -34,21 +34,34 @@ class Shape:
         return self.layers * block + 2 * self.vocabulary * d + 2 * d
 
 
-# Copies of each document in stage 2. Prose has more than its behaviour would need, because a mix
-# of 11 % prose let general English decay in the last third of a run.
+# Copies of each document in stage 2. What the model is for comes from the generators, each of them
+# once; prose has more than its behaviour would need, because a mix of 11 % prose let general
+# English decay in the last third of a run.
 CHAT_MIX: Mapping[str, float] = {
-    "synth": 1.0,
-    "bfchitchat": 2.5,
-    "stories": 2.0,
-    "chatterbot": 1.0,
-    "factbook": 1.0,
-    "fairyqa": 0.5,
+    "status": 1.0,
+    "recall": 1.0,
+    "countries": 1.0,
+    "common": 1.0,
+    "words": 1.0,
+    "sums": 1.0,
+    "unknown": 1.0,
+    "persona": 1.0,
+    "smalltalk": 1.0,
+    "written": 2.0,
+    "storychat": 0.7,
+    "mixed": 1.0,
+    "tales": 0.3,
+    "bfchitchat": 1.5,
+    "stories": 1.5,
+    "chatterbot": 0.5,
+    "factbook": 0.5,
+    "fairyqa": 0.3,
     "fairy": 0.6,
-    "selfdialogue": 0.35,
-    "topical": 0.3,
-    "wordnet": 0.3,
-    "gsm8k": 0.2,
-    "chitchat": 0.15,
+    "selfdialogue": 0.2,
+    "topical": 0.15,
+    "wordnet": 0.15,
+    "gsm8k": 0.1,
+    "chitchat": 0.1,
     "taskmaster": 0.1,
     "books": 0.1,
 }
@@ -75,7 +88,9 @@ class Recipe:
     validations: int = 12
     seed: int = 0
     persona_name: str = "Tern"
-    personas: tuple[str, ...] = ("friendly", "caring")
+    personas: tuple[str, ...] = ("friendly",)
+    generated: float = 1.0
+    """Share of generators.DOCUMENTS that is made."""
 
     @property
     def rows(self) -> int:
@@ -110,6 +125,7 @@ RECIPES: Mapping[str, Recipe] = {
         batch_tokens=512,
         warmup_steps=10,
         validations=2,
+        generated=0.002,
     ),
 }
 

@@ -16,7 +16,7 @@ def test_holds_out_the_same_documents_of_each_source_every_time(tmp_path: Path) 
     folder = write_corpus(tmp_path / "corpus")
     first, second = load_corpus(folder), load_corpus(folder)
     assert first == second
-    for source in ("stories", "synth"):
+    for source in ("stories", "chatterbot"):
         held = [document for document in first.validation if document.source == source]
         assert len(held) == HELD_OUT
         assert not set(held) & set(first.train)
@@ -27,8 +27,8 @@ def test_leaves_out_shards_by_name_and_says_so(tmp_path: Path) -> None:
     write_shard(folder, "sharealike", [{"src": "borrowed", "text": "never read"}])
     write_shard(folder, "facts", [{"src": "country", "text": "{}"}])
     corpus = load_corpus(folder)
-    assert {document.source for document in corpus.train} == {"stories", "synth"}
-    assert [shard.name for shard in corpus.shards] == ["prose.jsonl.xz", "synth.jsonl.xz"]
+    assert {document.source for document in corpus.train} == {"stories", "chatterbot"}
+    assert [shard.name for shard in corpus.shards] == ["chats.jsonl.xz", "prose.jsonl.xz"]
     assert any("sharealike.jsonl.xz" in note for note in corpus.notes)
     assert any("facts.jsonl.xz" in note for note in corpus.notes)
 
@@ -39,7 +39,7 @@ def test_keeps_one_voice_and_no_other_assistant(tmp_path: Path) -> None:
     others: list[dict[str, Any]] = [
         {"src": "bfchitchat", "turns": ["Hi", "Whatever."], "persona": "witty"},
         {"src": "bfchitchat", "turns": ["Do you know Cortana?", "Yes."], "persona": "friendly"},
-        {"src": "synth", "turns": ["Are you Siri?", "No."]},
+        {"src": "chatterbot", "turns": ["Are you Siri?", "No."]},
     ]
     write_shard(folder, "qa", [wanted, *others])
     corpus = load_corpus(folder, personas=("friendly",))
@@ -64,10 +64,10 @@ def test_parallel_answers_to_one_question_stay_on_one_side(tmp_path: Path) -> No
 
 def test_gives_the_assistant_its_name(tmp_path: Path) -> None:
     chat: dict[str, Any] = {
-        "src": "synth",
+        "src": "chatterbot",
         "turns": ["Who are you?", "I don't have a name.", "Fine", "Good."],
     }
-    write_shard(tmp_path, "synth", [chat] + [{"src": "x", "text": str(n)} for n in range(61)])
+    write_shard(tmp_path, "chats", [chat] + [{"src": "x", "text": str(n)} for n in range(61)])
     corpus = load_corpus(tmp_path, name="Tern")
     parts = next(d.parts for d in [*corpus.train, *corpus.validation] if d.chat)
     assert "My name is Tern" in parts[1]
