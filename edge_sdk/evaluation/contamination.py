@@ -60,6 +60,11 @@ class Prompts:
             if len(words) >= LONG:
                 self._by_start[words[:LONG]].append(len(self._known))
             self._known.append((prompt, words, pairs))
+        self._starts = {words[0] for words in self._by_start}
+        # A longer text than this cannot be near any prompt.
+        self._most = max((len(pairs) / NEAR for _, _, pairs in self._known), default=0.0)
+        self._seen: set[str] = set()
+        self._like: dict[str, float] = {}
 
     def __len__(self) -> int:
         return len(self._known)
@@ -77,10 +82,22 @@ class Prompts:
             return None
         return Found(self._known[best][0], text, self._likeness(best, shared[best], pairs))
 
+    def likeness(self, text: str) -> float:
+        """How like the nearest prompt `text` is; remembered, as chats repeat each other."""
+        text = _STATUS.sub("", text)
+        if text.count(" ") >= self._most:
+            return 0.0
+        if text not in self._like:
+            found = self.nearest(text)
+            self._like[text] = found.likeness if found else 0.0
+        return self._like[text]
+
     def inside(self, text: str) -> Found | None:
         """A long prompt that stands word for word in `text`, or None."""
         words = plain_words(text)
         for start in range(len(words) - LONG + 1):
+            if words[start] not in self._starts:
+                continue
             for at in self._by_start.get(words[start : start + LONG], ()):
                 prompt, own, _ = self._known[at]
                 if words[start : start + len(own)] == own:
@@ -90,13 +107,20 @@ class Prompts:
     def clashes(self, parts: Sequence[str], *, chat: bool) -> Found | None:
         """The first clash of a document: a user's turn that is a variant, or a prompt inside."""
         for at, part in enumerate(parts):
-            if chat and at % 2 == 0:
-                found = self.nearest(part)
-                if found is not None and found.likeness >= NEAR:
-                    return found
+            asked = chat and at % 2 == 0
+            if asked:
+                part = _STATUS.sub("", part)
+            key = f"{asked}{part}" if len(part) < 200 else ""
+            if key and key in self._seen:
+                continue
+            found = self.nearest(part) if asked and part.count(" ") < self._most else None
+            if found is not None and found.likeness >= NEAR:
+                return found
             inside = self.inside(part)
             if inside is not None:
                 return inside
+            if key:
+                self._seen.add(key)
         return None
 
     def _likeness(self, at: int, shared: int, pairs: frozenset[tuple[str, str]]) -> float:
@@ -106,8 +130,9 @@ class Prompts:
 def plain_words(text: str) -> tuple[str, ...]:
     """Words in small letters; without a status line, short forms and polite words."""
     text = _STATUS.sub("", text).lower()
-    for short, full in _SHORT:
-        text = text.replace(short, full)
+    if "'" in text:
+        for short, full in _SHORT:
+            text = text.replace(short, full)
     return tuple(word for word in _WORD.findall(text) if word not in _POLITE)
 
 
@@ -121,8 +146,8 @@ def check(prompts: Prompts, documents: Iterable[tuple[Sequence[str], bool]]) -> 
             report.found.append(found)
             continue
         if chat:
-            near = [prompts.nearest(part) for part in parts[::2]]
-            report.nearest = max([report.nearest, *(one.likeness for one in near if one)])
+            near = [prompts.likeness(part) for part in parts[::2]]
+            report.nearest = max([report.nearest, *near])
     return report
 
 

@@ -13,6 +13,16 @@ from random import Random
 
 _INNERMOST = re.compile(r"\(([^()]*)\)")
 _LEADS = ("please ", "hey, ", "ok, ", "so, ", "um, ", "well, ", "and ", "quick question: ", "tern, ")
+_FRAMES = (
+    "I would like to know: {q}", "Just curious: {q}", "My friend asks: {q}", "Let me ask you this: {q}",
+    "One more thing: {q}", "Here is a question: {q}", "I keep forgetting this: {q}", "Tell me, {q}",
+    "I have a question. {Q}", "Help me with this one: {q}", "I was asking myself: {q}", "Say, {q}",
+    "May I ask something? {Q}", "Another question: {q}", "For school: {q}", "Listen, {q}",
+    "{Q} Do you know?", "{Q} I forgot.", "{Q} Any idea?", "{Q} Tell me please.", "{Q} I need to know.",
+    "{Q} I am curious.", "{Q} Thanks!", "{Q} Answer in one sentence.", "{Q} Be short, please.",
+    "{Q} My son wants to know.", "{Q} Just tell me.", "I am not sure about this. {Q}", "Now then. {Q}",
+)
+"""What people say around a question."""
 _SHORT_FORMS = (
     ("what is", "what's"),
     ("What is", "What's"),
@@ -48,8 +58,9 @@ def ask(templates: Sequence[str], rng: Random, **slots: str) -> str:
 
 def rough(text: str, rng: Random) -> str:
     """A user's turn as typed: case, punctuation, short forms, a lead-in, rarely a slip."""
-    chance = rng.random()
-    if chance < 0.3:
+    if text.endswith("?") and rng.random() < 0.1:
+        text = rng.choice(_FRAMES).format(q=lower_first(text), Q=text)
+    if rng.random() < 0.3:
         for full, short in _SHORT_FORMS:
             text = text.replace(full, short)
     if rng.random() < 0.06 and len(text) > 8:
