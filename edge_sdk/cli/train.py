@@ -60,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
         device=args.device,
         say=lambda sentence: print(printable(sentence), file=sys.stderr, flush=True),
     )
+    if not result:  # one of several processes that do not lead
+        return 0
     if args.json:
         print_json(result)
     else:

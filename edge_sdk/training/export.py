@@ -89,8 +89,13 @@ def write_safetensors(path: Path, tensors: Arrays) -> None:
 
 def write_json(path: Path, value: object) -> None:
     """Write one JSON document, aside first."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text as UTF-8, aside first."""
     aside = path.with_name(path.name + ".partial")
-    aside.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    aside.write_text(text, encoding="utf-8")
     aside.replace(path)
 
 

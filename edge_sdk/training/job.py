@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,17 +16,19 @@ from typing import Any
 import torch
 
 from edge_sdk.errors import DeviceNotFound, EdgeError, OutOfMemory, UsageError
-from edge_sdk.training import export, samples
+from edge_sdk.training import curves, export, samples
 from edge_sdk.training.corpus import Corpus
 from edge_sdk.training.interrupt import Interrupt
 from edge_sdk.training.journal import Journal
 from edge_sdk.training.model import LanguageModel
+from edge_sdk.training.parity import compare
 from edge_sdk.training.recipe import Recipe
 from edge_sdk.training.text import load_text
-from edge_sdk.training.tokens import TokenDocument, join, mix, tokenise
+from edge_sdk.training.tokens import TokenDocument, TokenStream, join, mix, tokenise
 from edge_sdk.training.trainer import Data, Trainer
 from edge_sdk.training.vocabulary import Vocabulary
 from edge_sdk.training.windows import RandomWindows, ValidationWindows
+from edge_sdk.training.workers import Workers, local_device
 
 CPU_LIMIT = 2_000_000
 """Parameters above which training on a CPU would take days."""
@@ -63,7 +65,9 @@ def train_model(
     say: Callable[[str], None] = print,
     clock: Callable[[], float] = time.monotonic,
 ) -> dict[str, Any]:
-    """Run a job; returns its figures and paths, ready for JSON.
+    """Run a job; returns its figures and paths, ready for JSON ({} in processes that don't lead).
+
+    Under torchrun each process takes its GPU and a share of every batch.
 
     `minutes` counts training with its validations, not the set-up before it. On Ctrl+C or SIGTERM
     the model so far is saved and packed. Raises EdgeError in its many forms.
@@ -79,11 +83,15 @@ def train_model(
             hint="leave it out to use the default.",
         )
     started = time.monotonic()
-    where = choose_device(device, recipe)
+    where = choose_device(local_device(device), recipe)
     files = Files(out, recipe.name)
+    workers = Workers(where)
+    if not workers.leads:
+        say = _silent
+    log = out / "log.jsonl" if workers.leads else Path(os.devnull)
     try:
-        with Journal(out / "log.jsonl", say) as journal:
-            return _run(recipe, data, files, minutes, where, journal, clock, started)
+        with workers, Journal(log, say) as journal:
+            return _run(recipe, data, files, minutes, where, journal, workers, clock, started)
     except torch.cuda.OutOfMemoryError as error:
         raise OutOfMemory(
             f"the GPU ran out of memory training {recipe.name!r} with {recipe.batch_tokens} "
@@ -131,28 +139,29 @@ def _run(
     minutes: float,
     device: torch.device,
     journal: Journal,
+    workers: Workers,
     clock: Callable[[], float],
     started: float,
 ) -> dict[str, Any]:
     torch.manual_seed(recipe.seed)
     journal.say(f"Training {recipe.name} on {_name(device)}; reading {data}.")
-    corpus = load_text(data, recipe)
-    for note in corpus.notes:
-        journal.say(note)
-    vocabulary = Vocabulary.train(_vocabulary_text(corpus), recipe.shape.vocabulary)
+    corpus = _prepare_text(recipe, data, files, journal, started) if workers.leads else None
+    workers.wait()
+    vocabulary = Vocabulary.load(files.checkpoint / "tokenizer.json")
     shape = replace(recipe.shape, vocabulary=len(vocabulary))
-    export.write_surroundings(files.checkpoint, shape, vocabulary)
-    vocabulary.save(files.folder / "tokenizer.json")
-    journal.say(f"Vocabulary of {len(vocabulary)} entries after {_since(started)} s; tokenising.")
     with ThreadPoolExecutor(max_workers=1) as background:
         # Other processes tokenise while this one compiles.
-        tokens = background.submit(_tokenise, corpus, files)
+        made = background.submit(_streams, corpus, files, recipe, workers.size) if corpus else None
         model = LanguageModel(shape, torch.bfloat16 if device.type == "cuda" else torch.float32)
-        trainer = Trainer(recipe, model.to(device), device, journal, clock)
+        model.to(device)
+        trainer = Trainer(recipe, model, device, journal, workers, clock)
         trainer.prepare()
-        windows = _windows(recipe, tokens, device)
+        streams = made.result() if made else None
+    workers.wait()
+    windows = _windows(recipe, streams or _read_streams(files), device, workers)
     set_up = _since(started)
-    _record_start(journal, recipe, corpus, windows, minutes, device, set_up)
+    if corpus:
+        _record_start(journal, recipe, corpus, windows, minutes, device, workers.size, set_up)
     journal.say(
         f"Set-up took {set_up} s; training {shape.parameters / 1e6:.2f} M parameters on "
         f"{windows.stage1.tokens / 1e6:.1f} M tokens for {minutes:g} minutes."
@@ -165,6 +174,9 @@ def _run(
 
     with Interrupt() as interrupt:
         done = trainer.run(windows, minutes, save, lambda: interrupt.requested)
+    workers.wait()
+    if not workers.leads:
+        return {}
     result = {
         **asdict(done),
         "recipe": recipe.name,
@@ -173,6 +185,7 @@ def _run(
         "set_up_seconds": set_up,
         "tokens_per_second": round(done.tokens / max(done.seconds, 1e-9)),
         "device": _name(device),
+        "workers": workers.size,
         "peak_memory_bytes": _peak_memory(device),
         "checkpoint": str(files.checkpoint),
         "packed": str(files.packed),
@@ -183,10 +196,29 @@ def _run(
         journal.say(f"Wrote {files.packed} ({result['packed_bytes'] / 1e6:.2f} MB).")
     finally:
         # Even if packing fails the weights are safe, and the answers tell what they are worth.
+        curves.draw_file(files.folder / "log.jsonl", files.folder / "curves.svg")
         if not done.interrupted:
             answers = samples.take_samples(model, vocabulary, recipe.seed)
             export.write_json(files.folder / "samples.json", answers)
+    if not done.interrupted and corpus:
+        result["parity"] = compare(model, corpus.validation, files.packed)
+        export.write_json(files.folder / "result.json", result)
     return result
+
+
+def _prepare_text(
+    recipe: Recipe, data: Path, files: Files, journal: Journal, started: float
+) -> Corpus:
+    """Read the text, learn the vocabulary, and write the checkpoint folder but for its weights."""
+    corpus = load_text(data, recipe)
+    for note in corpus.notes:
+        journal.say(note)
+    vocabulary = Vocabulary.train(_vocabulary_text(corpus), recipe.shape.vocabulary)
+    shape = replace(recipe.shape, vocabulary=len(vocabulary))
+    export.write_surroundings(files.checkpoint, shape, vocabulary)
+    vocabulary.save(files.folder / "tokenizer.json")
+    journal.say(f"Vocabulary of {len(vocabulary)} entries after {_since(started)} s; tokenising.")
+    return corpus
 
 
 def _vocabulary_text(corpus: Corpus) -> Iterator[str]:
@@ -196,23 +228,42 @@ def _vocabulary_text(corpus: Corpus) -> Iterator[str]:
     return (part for document in corpus.train[::every] for part in document.parts)
 
 
-def _tokenise(corpus: Corpus, files: Files) -> tuple[list[TokenDocument], list[TokenDocument]]:
+@dataclass(frozen=True)
+class _Streams:
+    """The tokens of both stages, and held-out documents (none in processes that do not lead)."""
+
+    stage1: TokenStream
+    stage2: TokenStream
+    held_out: Sequence[TokenDocument] = ()
+
+
+def _streams(corpus: Corpus, files: Files, recipe: Recipe, size: int) -> _Streams:
+    """Tokenise everything; written to files where other processes wait for it."""
     path = files.checkpoint / "tokenizer.json"
     workers = min(WORKERS, max(1, (os.cpu_count() or 1) - 2))
-    return tokenise(corpus.train, path, workers), tokenise(corpus.validation, path, 1)
+    train = tokenise(corpus.train, path, workers)
+    held_out = tokenise(corpus.validation, path, 1)
+    streams = _Streams(join(train, recipe.seed), mix(train, recipe), held_out)
+    if size > 1:
+        streams.stage1.save(files.folder / "stage1.npz")
+        streams.stage2.save(files.folder / "stage2.npz")
+    return streams
 
 
-def _windows(
-    recipe: Recipe,
-    tokens: Future[tuple[list[TokenDocument], list[TokenDocument]]],
-    device: torch.device,
-) -> Data:
-    train, held_out = tokens.result()
-    rows, context, seed = recipe.rows, recipe.context, recipe.seed
+def _read_streams(files: Files) -> _Streams:
+    return _Streams(
+        TokenStream.load(files.folder / "stage1.npz"), TokenStream.load(files.folder / "stage2.npz")
+    )
+
+
+def _windows(recipe: Recipe, streams: _Streams, device: torch.device, workers: Workers) -> Data:
+    rows, context = recipe.rows_of(workers.size), recipe.context
+    seed = recipe.seed + 2 * workers.rank
+    held_out = ValidationWindows(streams.held_out, rows, context, device) if workers.leads else None
     return Data(
-        RandomWindows(join(train, seed), rows, context, device, seed),
-        RandomWindows(mix(train, recipe), rows, context, device, seed + 1),
-        ValidationWindows(held_out, rows, context, device),
+        RandomWindows(streams.stage1, rows, context, device, seed),
+        RandomWindows(streams.stage2, rows, context, device, seed + 1),
+        held_out,
     )
 
 
@@ -223,6 +274,7 @@ def _record_start(
     windows: Data,
     minutes: float,
     device: torch.device,
+    workers: int,
     set_up: float,
 ) -> None:
     journal.record(
@@ -236,6 +288,7 @@ def _record_start(
         stage1_tokens=windows.stage1.tokens,
         stage2_tokens=windows.stage2.tokens,
         device=_name(device),
+        workers=workers,
         torch=torch.__version__,
         set_up_seconds=set_up,
     )
@@ -247,6 +300,10 @@ def _name(device: torch.device) -> str:
 
 def _peak_memory(device: torch.device) -> int | None:
     return int(torch.cuda.max_memory_allocated(device)) if device.type == "cuda" else None
+
+
+def _silent(sentence: str) -> None:
+    """Processes that do not lead say nothing."""
 
 
 def _since(started: float) -> float:

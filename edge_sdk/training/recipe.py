@@ -97,6 +97,10 @@ class Recipe:
         """Windows in one batch."""
         return max(1, self.batch_tokens // self.context)
 
+    def rows_of(self, workers: int) -> int:
+        """Windows of one process where `workers` share a batch."""
+        return max(1, -(-self.rows // workers))
+
     def in_stage2(self, progress: float) -> bool:
         """Whether the part `progress` (0 to 1) of the training time lies in the second stage."""
         return progress >= 1.0 - self.stage2_share

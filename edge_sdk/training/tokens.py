@@ -39,10 +39,24 @@ class TokenDocument:
 
 @dataclass(frozen=True)
 class TokenStream:
-    """Documents one after another: ids int16 [n] and mask uint8 [n]."""
+    """Documents one after another: ids int16 [n], mask uint8 [n], first positions int64 [k]."""
 
     ids: npt.NDArray[np.int16]
     mask: npt.NDArray[np.uint8]
+    starts: npt.NDArray[np.int64]
+
+    def save(self, path: Path) -> None:
+        """Write the arrays for another process, aside first."""
+        aside = path.with_name(path.name + ".partial")
+        with aside.open("wb") as file:
+            np.savez(file, ids=self.ids, mask=self.mask, starts=self.starts)
+        aside.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> TokenStream:
+        """Read what `save` wrote."""
+        with np.load(path) as arrays:
+            return cls(arrays["ids"], arrays["mask"], arrays["starts"])
 
 
 def tokenise(
@@ -61,9 +75,8 @@ def tokenise(
 
 def join(documents: Sequence[TokenDocument], seed: int) -> TokenStream:
     """All documents in a shuffled order, every token trained (stage 1)."""
-    order = np.random.default_rng(seed).permutation(len(documents))
-    ids = np.concatenate([documents[i].ids for i in order])
-    return TokenStream(ids, np.ones(len(ids), np.uint8))
+    stream = _chain(documents, np.random.default_rng(seed).permutation(len(documents)))
+    return TokenStream(stream.ids, np.ones_like(stream.mask), stream.starts)
 
 
 def mix(documents: Sequence[TokenDocument], recipe: Recipe) -> TokenStream:
@@ -74,9 +87,15 @@ def mix(documents: Sequence[TokenDocument], recipe: Recipe) -> TokenStream:
     order = rng.permutation(np.repeat(np.arange(len(documents)), copies))
     if not len(order):
         return join(documents, recipe.seed + 1)
+    return _chain(documents, order)
+
+
+def _chain(documents: Sequence[TokenDocument], order: npt.NDArray[np.int64]) -> TokenStream:
+    sizes = np.array([len(documents[i].ids) for i in order], np.int64)
     return TokenStream(
         np.concatenate([documents[i].ids for i in order]),
         np.concatenate([documents[i].mask for i in order]),
+        np.cumsum(sizes) - sizes,
     )
 
 

@@ -2,6 +2,7 @@
 
 It knows one model, one device and two streams of windows; it does not know files or text.
 """
+# mypy: allow-subclassing-any
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from edge_sdk.training.model import LanguageModel
 from edge_sdk.training.recipe import Recipe
 from edge_sdk.training.validation import BitsPerByte, Loss, bits_per_byte
 from edge_sdk.training.windows import Batch, RandomWindows, ValidationWindows
+from edge_sdk.training.workers import Workers
 
 LOG_STEPS = 20
 SAY_SECONDS = 15.0
@@ -30,7 +32,8 @@ class Data:
 
     stage1: RandomWindows
     stage2: RandomWindows
-    validation: ValidationWindows
+    validation: ValidationWindows | None
+    """None in processes that do not lead."""
 
 
 @dataclass
@@ -45,6 +48,20 @@ class Progress:
     bits_per_byte: BitsPerByte = field(default_factory=dict)
 
 
+class LossModule(nn.Module):
+    """A model's loss as a module, which compilers and several processes ask for."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, ids: torch.Tensor, targets: torch.Tensor, mask: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """See LanguageModel.loss."""
+        return self.model.loss(ids, targets, mask)
+
+
 class Trainer:
     """Trains `model` in place on `device`."""
 
@@ -54,23 +71,28 @@ class Trainer:
         model: LanguageModel,
         device: torch.device,
         journal: Journal,
+        workers: Workers,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._recipe = recipe
         self._model = model
         self._device = device
         self._journal = journal
+        self._workers = workers
         self._clock = clock
+        self._rows = recipe.rows_of(workers.size)
         compiled = device.type == "cuda"
-        self._loss: Loss = torch.compile(model.loss, dynamic=False) if compiled else model.loss
+        module = LossModule(model)
+        self._loss: Loss = torch.compile(module, dynamic=False) if compiled else module
+        self._shared_loss = workers.share(self._loss)
         self._optimiser = _optimiser(model, recipe, fused=compiled)
 
     def prepare(self) -> None:
         """Compile the graph on made-up ids, so that compilation is not counted as training."""
-        shape = (self._recipe.rows, self._recipe.context)
+        shape = (self._rows, self._recipe.context)
         ids = torch.full(shape, 4, dtype=torch.int64, device=self._device)
         mask = torch.ones(shape, dtype=torch.uint8, device=self._device)
-        loss, _ = self._loss(ids, ids.clone(), mask)
+        loss, _ = self._shared_loss(ids, ids.clone(), mask)
         loss.backward()
         self._optimiser.zero_grad(set_to_none=True)
         if self._device.type == "cuda":
@@ -91,9 +113,8 @@ class Trainer:
         done = Progress()
         start, said, validated = self._clock(), 0.0, 0
         while True:
-            done.seconds = self._clock() - start
+            done.seconds, done.interrupted = self._workers.agree(self._clock() - start, stopped())
             part = done.seconds / total
-            done.interrupted = stopped()
             if part >= 1.0 or done.interrupted:
                 break
             if part * recipe.validations >= validated + 1:
@@ -102,13 +123,14 @@ class Trainer:
             batch = (data.stage2 if recipe.in_stage2(part) else data.stage1).draw()
             loss = self._step(batch, recipe.rate(part, done.steps), recipe.decay(part))
             done.steps += 1
-            done.tokens += batch.ids.numel()
+            done.tokens += batch.ids.numel() * self._workers.size
             if done.steps % LOG_STEPS == 0:
                 self._note(done, float(loss), part)
                 if done.seconds - said >= SAY_SECONDS:
                     said = done.seconds
                     self._journal.say(_sentence(done, total))
-        save()
+        if self._workers.leads:
+            save()
         if not done.interrupted:
             self._check(data, done, save=None)
         return done
@@ -117,7 +139,7 @@ class Trainer:
         matrices, rest = self._optimiser.param_groups
         matrices["lr"] = rest["lr"] = rate
         matrices["weight_decay"] = decay
-        loss, _ = self._loss(batch.ids, batch.targets, batch.mask)
+        loss, _ = self._shared_loss(batch.ids, batch.targets, batch.mask)
         loss.backward()
         nn.utils.clip_grad_norm_(self._model.parameters(), self._recipe.clip)
         self._optimiser.step()
@@ -143,6 +165,8 @@ class Trainer:
 
     def _check(self, data: Data, done: Progress, save: Callable[[], None] | None) -> None:
         """Save first, so that nothing in validation can cost the weights; then validate."""
+        if data.validation is None:
+            return
         if save:
             save()
         done.bits_per_byte = bits_per_byte(self._loss, data.validation)

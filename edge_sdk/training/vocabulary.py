@@ -19,6 +19,8 @@ CHAT_TEMPLATE = {
     "user": ["<|user|>", ""],
     "assistant": ["<|bot|>", "<|end|>"],
     "stop": ["<|end|>", "<|eod|>", "<|user|>"],
+    # The generated chats hold the line of live readings (edge_sdk.status_line).
+    "status": True,
 }
 
 

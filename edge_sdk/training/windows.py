@@ -27,7 +27,11 @@ class Batch:
 
 
 class RandomWindows:
-    """Uniformly random windows of one stream, held on the device; seeded."""
+    """Random windows of one stream, held on the device; seeded.
+
+    A window begins where a document begins, unless it lies deep inside a long one: an answer whose
+    question was cut off would teach the model to make up what it never saw.
+    """
 
     def __init__(
         self, stream: TokenStream, rows: int, context: int, device: torch.device, seed: int
@@ -41,6 +45,8 @@ class RandomWindows:
         self.tokens = len(stream.ids)
         self._ids = torch.from_numpy(stream.ids).to(device)
         self._mask = torch.from_numpy(stream.mask).to(device)
+        self._first = torch.from_numpy(stream.starts).to(device)
+        self._context = context
         self._rows = rows
         self._offsets = torch.arange(context + 1, device=device)
         self._generator = torch.Generator(device=device).manual_seed(seed)
@@ -53,6 +59,9 @@ class RandomWindows:
             device=self._offsets.device,
             generator=self._generator,
         )
+        own = torch.searchsorted(self._first, starts, right=True) - 1
+        first = self._first[own.clamp(min=0)].clamp(max=self._starts - 1)
+        starts = torch.where(starts - first < self._context, first, starts)
         where = starts + self._offsets
         window = self._ids[where].long()
         return Batch(

@@ -55,8 +55,8 @@ def test_several_processes_give_the_same_tokens(
 
 
 def test_stages_differ_in_mask_and_copies(tokenizer: Path) -> None:
-    chats = [Document("synth", ("hello", "friend"), chat=True)] * 10
-    prose = [Document("stories", ("hello there",), chat=False)] * 10
+    chats = [Document("persona", ("hello", "friend"), chat=True)] * 10
+    prose = [Document("written", ("hello there",), chat=False)] * 10
     made = tokenise([*chats, *prose], tokenizer, workers=1)
     first, second = join(made, seed=0), mix(made, get_recipe("tern"))
     assert first.mask.all() and not second.mask.all()
