@@ -12,7 +12,10 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
+from edge_sdk.training.bitlinear import bit_linear
+from edge_sdk.training.cross_entropy import head_loss
 from edge_sdk.training.recipe import Shape
 from edge_sdk.training.scan import mlgru_scan
 from edge_sdk.training.vocabulary import EOD
@@ -42,6 +45,9 @@ class BitLinear(nn.Module):
     afterwards, as an integer runtime does it. Gradients pass through both roundings unchanged.
     """
 
+    fused = False
+    """Whether one operator does it all (bitlinear.py); its output is in `kind`."""
+
     def __init__(self, inputs: int, outputs: int, std: float = INITIAL_STD) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs) * std)
@@ -49,6 +55,8 @@ class BitLinear(nn.Module):
 
     def forward(self, x: Tensor, kind: torch.dtype) -> Tensor:
         """[..., inputs] to float32 [..., outputs]; the product is computed in `kind`."""
+        if self.fused:
+            return bit_linear(x, self.norm.weight, self.weight, kind)
         y = self.norm(x)
         scale = 127.0 / y.detach().abs().amax(-1, keepdim=True).clamp(min=1e-5)
         step = self.weight.detach().abs().mean().clamp(min=1e-5)
@@ -107,6 +115,9 @@ class GLU(nn.Module):
 class Block(nn.Module):
     """MLGRU and GLU, each behind a norm and added to the float32 residual."""
 
+    recompute = "none"
+    """What the backward pass computes again instead of keeping it: none, glu or block."""
+
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.attn_norm = RMSNorm(shape.hidden)
@@ -117,6 +128,11 @@ class Block(nn.Module):
     def forward(self, x: Tensor, bound: Tensor, reset: Tensor, kind: torch.dtype) -> Tensor:
         """Whole windows [B, T, d]."""
         x = x + self.attn(self.attn_norm(x), bound, reset, kind)
+        if self.recompute == "glu":
+            return checkpoint(self._channels, x, kind, use_reentrant=False)  # type: ignore[no-any-return]
+        return self._channels(x, kind)
+
+    def _channels(self, x: Tensor, kind: torch.dtype) -> Tensor:
         out: Tensor = x + self.mlp(self.mlp_norm(x), kind)
         return out
 
@@ -153,27 +169,54 @@ class LanguageModel(nn.Module):
         super().__init__()
         self.shape = shape
         self.kind = kind
+        self.fused = False
         self.model = Decoder(shape)
         self.lm_head = BitLinear(shape.hidden, shape.vocabulary)
 
+    def fuse(self, recompute: str = "none") -> None:
+        """Use the fused BitLinear and cross-entropy from now on; `recompute`: see Block."""
+        self.fused = True
+        for part in self.modules():
+            if isinstance(part, BitLinear):
+                part.fused = True
+            elif isinstance(part, Block):
+                part.recompute = recompute
+
     def forward(self, ids: Tensor) -> Tensor:
         """Logits float32 [B, T, V] of windows of ids [B, T]; the state is zero after <|eod|>."""
+        logits: Tensor = self.lm_head(self._hidden(ids), self.kind)
+        return logits.float() if self.fused else logits
+
+    def _hidden(self, ids: Tensor) -> Tensor:
+        """What the head reads, float32 [B, T, d]."""
         reset = functional.pad((ids[:, :-1] == EOD).int(), (1, 0))
         x = self.model.embeddings(ids)
         bounds = self.model.bounds()
         for index, layer in enumerate(self.model.layers):
-            x = layer(x, bounds[index], reset, self.kind)
-        logits: Tensor = self.lm_head(self.model.norm(x), self.kind)
-        return logits
+            if layer.recompute == "block":
+                x = checkpoint(layer, x, bounds[index], reset, self.kind, use_reentrant=False)
+            else:
+                x = layer(x, bounds[index], reset, self.kind)
+        hidden: Tensor = self.model.norm(x)
+        return hidden
 
     def losses(self, ids: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy in nats of every target, float32 [B, T]; ids and targets int64 [B, T]."""
-        logits = self(ids).flatten(0, 1)
+        return self.head_losses(self._hidden(ids), targets)
+
+    def head_losses(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        """The head and its cross-entropy: float32 [B, T, d] to [B, T]."""
+        logits = self.lm_head(hidden, self.kind).float().flatten(0, 1)
         each = functional.cross_entropy(logits, targets.flatten(), reduction="none")
         return each.view_as(targets)
 
     def loss(self, ids: Tensor, targets: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Mean loss over the targets that `mask` [B, T] selects, and the loss of every target."""
+        if self.fused:
+            head = self.lm_head
+            return head_loss(
+                self._hidden(ids), head.norm.weight, head.weight, targets, mask, self.kind
+            )
         each = self.losses(ids, targets)
         weight = mask.float()
         return (each * weight).sum() / weight.sum().clamp(min=1.0), each.detach()
