@@ -35,6 +35,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
     parser.add_argument(
+        "--fused", action="store_true", help="use the fused BitLinear and cross-entropy"
+    )
+    parser.add_argument(
         "--device", default="auto", help="auto, cpu, cuda or cuda:<number> (default: auto)"
     )
     what = parser.add_mutually_exclusive_group()
@@ -74,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     from edge_sdk.training.recipe import get_recipe
 
     result = train_model(
-        replace(get_recipe(args.recipe), seed=args.seed),
+        replace(get_recipe(args.recipe), seed=args.seed, fused=args.fused),
         data=_needed(args, "data"),
         out=_needed(args, "out"),
         minutes=args.minutes,

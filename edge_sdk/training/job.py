@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,19 +23,16 @@ from edge_sdk.training.journal import Journal
 from edge_sdk.training.model import LanguageModel
 from edge_sdk.training.parity import compare
 from edge_sdk.training.recipe import Recipe
+from edge_sdk.training.streams import Streams, make
 from edge_sdk.training.text import load_text
-from edge_sdk.training.tokens import TokenDocument, TokenStream, join, mix, tokenise
 from edge_sdk.training.trainer import Data, Trainer
 from edge_sdk.training.vocabulary import Vocabulary
-from edge_sdk.training.windows import RandomWindows, ValidationWindows
 from edge_sdk.training.workers import Workers, local_device
 
 CPU_LIMIT = 2_000_000
 """Parameters above which training on a CPU would take days."""
 VOCABULARY_TEXT = 40_000_000
 """Characters that the vocabulary is learned from; more changes few of its entries."""
-WORKERS = 14
-"""Most processes that tokenise; more do not shorten the set-up, which waits for the compiler."""
 
 
 @dataclass(frozen=True)
@@ -151,14 +148,18 @@ def _run(
     shape = replace(recipe.shape, vocabulary=len(vocabulary))
     with ThreadPoolExecutor(max_workers=1) as background:
         # Other processes tokenise while this one compiles.
-        made = background.submit(_streams, corpus, files, recipe, workers.size) if corpus else None
-        model = LanguageModel(shape, torch.bfloat16 if device.type == "cuda" else torch.float32)
-        model.to(device)
+        made = background.submit(make, corpus, files.checkpoint, recipe) if corpus else None
+        kind = torch.bfloat16 if device.type == "cuda" else torch.float32
+        model = LanguageModel(shape, kind).to(device)
+        if recipe.fused:
+            model.fuse()
         trainer = Trainer(recipe, model, device, journal, workers, clock)
         trainer.prepare()
         streams = made.result() if made else None
+    if streams and workers.size > 1:
+        streams.save(files.folder)
     workers.wait()
-    windows = _windows(recipe, streams or _read_streams(files), device, workers)
+    windows = (streams or Streams.load(files.folder)).windows(recipe, device, workers)
     set_up = _since(started)
     if corpus:
         _record_start(journal, recipe, corpus, windows, minutes, device, workers.size, set_up)
@@ -201,7 +202,7 @@ def _run(
             answers = samples.take_samples(model, vocabulary, recipe.seed)
             export.write_json(files.folder / "samples.json", answers)
     if not done.interrupted and corpus:
-        result["parity"] = compare(model, corpus.validation, files.packed)
+        result["parity"] = compare(model, kind, corpus.validation, files.packed)
         export.write_json(files.folder / "result.json", result)
     return result
 
@@ -226,45 +227,6 @@ def _vocabulary_text(corpus: Corpus) -> Iterator[str]:
     size = sum(len(part) for document in corpus.train for part in document.parts)
     every = max(1, round(size / VOCABULARY_TEXT))
     return (part for document in corpus.train[::every] for part in document.parts)
-
-
-@dataclass(frozen=True)
-class _Streams:
-    """The tokens of both stages, and held-out documents (none in processes that do not lead)."""
-
-    stage1: TokenStream
-    stage2: TokenStream
-    held_out: Sequence[TokenDocument] = ()
-
-
-def _streams(corpus: Corpus, files: Files, recipe: Recipe, size: int) -> _Streams:
-    """Tokenise everything; written to files where other processes wait for it."""
-    path = files.checkpoint / "tokenizer.json"
-    workers = min(WORKERS, max(1, (os.cpu_count() or 1) - 2))
-    train = tokenise(corpus.train, path, workers)
-    held_out = tokenise(corpus.validation, path, 1)
-    streams = _Streams(join(train, recipe.seed), mix(train, recipe), held_out)
-    if size > 1:
-        streams.stage1.save(files.folder / "stage1.npz")
-        streams.stage2.save(files.folder / "stage2.npz")
-    return streams
-
-
-def _read_streams(files: Files) -> _Streams:
-    return _Streams(
-        TokenStream.load(files.folder / "stage1.npz"), TokenStream.load(files.folder / "stage2.npz")
-    )
-
-
-def _windows(recipe: Recipe, streams: _Streams, device: torch.device, workers: Workers) -> Data:
-    rows, context = recipe.rows_of(workers.size), recipe.context
-    seed = recipe.seed + 2 * workers.rank
-    held_out = ValidationWindows(streams.held_out, rows, context, device) if workers.leads else None
-    return Data(
-        RandomWindows(streams.stage1, rows, context, device, seed),
-        RandomWindows(streams.stage2, rows, context, device, seed + 1),
-        held_out,
-    )
 
 
 def _record_start(

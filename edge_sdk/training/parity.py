@@ -23,9 +23,12 @@ EACH = 4
 """Documents of each source; the CPU needs about a second for one."""
 
 
-def compare(model: LanguageModel, held_out: Sequence[Document], packed: Path) -> dict[str, Any]:
+def compare(
+    model: LanguageModel, kind: torch.dtype, held_out: Sequence[Document], packed: Path
+) -> dict[str, Any]:
     """Bits per byte over all sources, of the latent weights and of the packed file on the CPU.
 
+    kind: what the products of the latent model are computed in, as it was trained.
     Returns `latent`, `packed` (bits per byte of bot turns and plain text), `relative` difference
     and `by_source`; or `unavailable`, why the packed file could not run here.
     """
@@ -42,6 +45,7 @@ def compare(model: LanguageModel, held_out: Sequence[Document], packed: Path) ->
             integer = bits.bits_per_byte(spelt, bits.session_losses(session))
     except (EdgeError, ImportError) as error:
         return {"unavailable": str(error)}
+    model.kind = kind
     latent = bits.bits_per_byte(spelt, _latent_losses(model))
     sums = [_mean(scores) for scores in (latent, integer)]
     return {

@@ -91,6 +91,8 @@ class Recipe:
     personas: tuple[str, ...] = ("friendly",)
     generated: float = 1.0
     """Share of generators.DOCUMENTS that is made."""
+    fused: bool = False
+    """Whether the fused BitLinear and cross-entropy are used; they save memory first of all."""
 
     @property
     def rows(self) -> int:

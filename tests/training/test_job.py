@@ -100,6 +100,21 @@ def test_twenty_steps_lower_the_loss_and_export_everything(tmp_path: Path) -> No
     json.dumps(result, allow_nan=False)
 
 
+def test_packed_model_is_as_good_as_the_latent_one_and_curves_are_drawn(tmp_path: Path) -> None:
+    result = _train(tmp_path)
+    assert abs(result["parity"]["relative"]) < 0.005 and result["parity"]["documents"] > 20
+    assert result == json.loads((tmp_path / "out" / "result.json").read_text("utf-8"))
+    assert (tmp_path / "out" / "curves.svg").read_text("utf-8").startswith("<svg")
+    template = json.loads((tmp_path / "out" / "checkpoint" / "chat.json").read_text("utf-8"))
+    assert template["status"] is True
+
+
+def test_fused_training_does_the_same(tmp_path: Path) -> None:
+    plain = _train(tmp_path / "plain")
+    fused = _train(tmp_path / "fused", replace(NANO, fused=True))
+    assert fused["loss"] == pytest.approx(plain["loss"], rel=1e-3)
+
+
 def test_loss_falls_while_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge_sdk.training.trainer.LOG_STEPS", 1)
     _train(tmp_path)

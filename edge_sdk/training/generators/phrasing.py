@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from random import Random
 
 _INNERMOST = re.compile(r"\(([^()]*)\)")
+_BEFORE_MARK = re.compile(r" +([.?!,])")
+_SPACES = re.compile(r" {2,}")
 _LEADS = ("please ", "hey, ", "ok, ", "so, ", "um, ", "well, ", "and ", "quick question: ", "tern, ")
 _FRAMES = (
     "I would like to know: {q}", "Just curious: {q}", "My friend asks: {q}", "Let me ask you this: {q}",
@@ -43,6 +45,8 @@ def expand(template: str, rng: Random, **slots: str) -> str:
         chosen = rng.choice(match[1].split("|"))
         template = template[: match.start()] + chosen + template[match.end() :]
     text = (template.format_map(slots) if slots else template).strip()
+    # A last alternative that is empty leaves a space behind.
+    text = _SPACES.sub(" ", _BEFORE_MARK.sub(r"\1", text))
     return text[:1].upper() + text[1:]
 
 

@@ -1,0 +1,179 @@
+"""What the generators make: the same for one seed, true, and with every figure from the line."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import re
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given, strategies
+
+from edge_sdk.errors import Rejected
+from edge_sdk.evaluation.checks import invented
+from edge_sdk.status_line import Readings
+from edge_sdk.training.corpus import Document
+from edge_sdk.training.generators import (
+    DOCUMENTS,
+    common,
+    countries,
+    exchanges,
+    generate,
+    intents,
+    recall,
+    report,
+    status,
+    stories,
+    tables,
+    unknown,
+    written,
+)
+from edge_sdk.training.generators.facts_shard import Facts, read_facts
+from edge_sdk.training.generators.phrasing import expand, rough
+from edge_sdk.training.recipe import get_recipe
+
+SEEDS = strategies.integers(0, 2**32)
+
+
+@pytest.fixture(name="documents", scope="module")
+def _documents(tmp_path_factory: pytest.TempPathFactory) -> list[Document]:
+    return list(generate(tmp_path_factory.mktemp("none"), seed=1, scale=0.01))
+
+
+def test_the_same_seed_gives_the_same_text(documents: list[Document], tmp_path: Path) -> None:
+    assert documents == list(generate(tmp_path, seed=1, scale=0.01))
+    other = list(generate(tmp_path, seed=2, scale=0.01))
+    assert len(set(documents) & set(other)) < len(documents) / 3
+
+
+def test_every_kind_is_there_once_each_and_well_formed(documents: list[Document]) -> None:
+    assert {document.source for document in documents} == set(DOCUMENTS)
+    assert len({document.parts for document in documents}) == len(documents)
+    for document in documents:
+        assert document.chat == (document.source != "tales")
+        assert len(document.parts) % 2 == (0 if document.chat else 1)
+        for part in document.parts:
+            assert part.strip() == part and part
+            assert not re.search(r"[{}|]|\(\w+\|", part), part
+            assert "Cortana" not in part and "Alexa" not in part
+
+
+def test_answers_begin_with_a_capital_and_end_with_a_mark(documents: list[Document]) -> None:
+    for document in documents:
+        for answer in document.parts[1::2] if document.chat else document.parts:
+            assert not answer[0].isalpha() or answer[0].isupper(), answer
+            assert answer[-1] in '.!?"', answer
+
+
+@given(SEEDS)
+def test_no_figure_of_a_status_answer_is_made_up(seed: int) -> None:
+    rng = Random(seed)
+    seen = status.random_readings(rng)
+    question, answer = status.exchange(rng, seen)
+    assert not invented(answer, seen.line(), question, "60")
+
+
+@given(SEEDS)
+def test_without_readings_no_figure_is_told(seed: int) -> None:
+    rng = Random(seed)
+    _, answer = status.exchange(rng, Readings())
+    assert not re.search(r"\d", answer), answer
+
+
+@given(SEEDS)
+def test_comparisons_are_right(seed: int) -> None:
+    rng = Random(seed)
+    seen = status.random_readings(rng)
+    question, answer = status._compare(rng, seen)
+    told = re.match(r"(?:\w+, )?.*?(\d[\d.]*).*?(?:more|less) than (\d+)\.$", answer)
+    if told and "bulb" not in question:
+        assert ("more than" in answer) == (float(told[1]) > float(told[2])), (question, answer)
+
+
+@given(SEEDS)
+def test_sums_are_right(seed: int) -> None:
+    turns = common.sum_(Random(seed))
+    for answer in turns[1::2]:
+        found = re.match(r"(\d+) (plus|minus|times|\+|-|\*|x) (\d+) (?:is|=) (\d+)", answer)
+        if found:
+            first, sign, second, result = found.groups()
+            first_, second_ = int(first), int(second)
+            results = {"plus": first_ + second_, "minus": first_ - second_}
+            results |= {"times": first_ * second_, "+": results["plus"], "-": results["minus"]}
+            results |= {"*": results["times"], "x": results["times"]}
+            assert int(result) == results[sign]
+
+
+@given(SEEDS)
+def test_what_was_told_is_what_is_recalled(seed: int) -> None:
+    rng = Random(seed)
+    fact = recall.name(rng)
+    turns = recall.mine_and_yours(rng)
+    assert "Tern" in " ".join(turns[1::2])
+    assert fact.slots["v"] in expand(fact.answer[0], rng, **fact.slots)
+
+
+def test_a_story_keeps_to_what_was_asked_for() -> None:
+    for seed, topic in enumerate(("owl", "pirate", "Yuki") * 20):
+        steps, _ = stories.story(Random(seed), topic)
+        assert topic in " ".join(steps)
+
+
+def test_there_is_as_much_as_the_page_on_training_says() -> None:
+    assert len(tables.read_sections("plots")) >= 20
+    assert len(written.dialogues()) >= 150
+    assert len(tables.read_rows("words")) >= 300
+    assert len(tables.read_rows("countries")) >= 130
+    kinds = [*tables.read_sections("status"), *tables.read_sections("compare")]
+    assert len(kinds) + len(tables.read_lines("unseen")) >= 30
+    for section in tables.read_sections("compare").values():
+        assert min(len(section[mark]) for mark in "abx") >= 3
+
+
+def test_tables_have_no_contradictions() -> None:
+    rows = tables.read_rows("countries")
+    assert len({row[0] for row in rows}) == len(rows) and all(len(row) == 5 for row in rows)
+    words = [row[0] for row in tables.read_rows("words")]
+    assert len(words) == len(set(words))
+
+
+def test_the_name_is_the_recipe_s() -> None:
+    assert intents.NAME == get_recipe("tern").persona_name
+
+
+def test_facts_of_a_corpus_add_countries_and_phrasings(tmp_path: Path) -> None:
+    lines = [
+        {"src": "country", "country": "Montenegro", "text": json.dumps({"city": "Podgorica", "continent": "Europe"})},
+        {"src": "country", "country": "Cut", "text": json.dumps({"city": "Aga [", "continent": "Europe"})},
+        {"src": "clinc", "text": "wake me at six", "intent": "alarm"},
+    ]  # fmt: skip
+    text = "\n".join(map(json.dumps, lines))
+    (tmp_path / "facts.jsonl.xz").write_bytes(lzma.compress(text.encode()))
+    facts = read_facts(tmp_path)
+    assert [country.capital for country in facts.countries] == ["Podgorica"]
+    assert len(countries.table(facts.countries)) == len(countries.table()) + 1
+    said = {unknown.exchange(Random(seed), facts.phrasings)[0] for seed in range(40)}
+    assert any("wake me at six" in text.lower() for text in said)
+    assert set(exchanges(facts)) == set(DOCUMENTS) - {"mixed", "tales"}
+
+
+def test_a_damaged_facts_shard_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "facts.jsonl.xz").write_bytes(b"not xz")
+    with pytest.raises(Rejected, match="cannot be read"):
+        read_facts(tmp_path)
+    assert read_facts(tmp_path / "absent") == Facts()
+
+
+@given(SEEDS, strategies.text(max_size=60))
+def test_typing_never_fails(seed: int, text: str) -> None:
+    assert isinstance(rough(text, Random(seed)), str)
+
+
+def test_report_counts_documents_words_and_grams() -> None:
+    chat = Document("a", ("one two three four five six", "Yes."), chat=True)
+    counts = report.count([chat, chat, Document("b", ("Once more.",), chat=False)], len)
+    assert counts["a"]["documents"] == 2 and counts["a"]["distinct_answers"] == 1
+    assert (counts["a"]["grams"], counts["a"]["distinct_grams"]) == (4, 2)
+    assert counts["all"]["tokens"] == 2 * (27 + 4) + 10
