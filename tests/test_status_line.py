@@ -53,7 +53,9 @@ def test_only_what_is_known_stands_in_it() -> None:
         device_memory=(5e6, Provenance.DERIVED),
     )
     assert read(told, "board", None) == Readings(memory=5e6, backend="fpga")
-    told = _telemetry(power=(9.0, measured), process_memory=(1e6, measured), device_memory=(2e6, measured))
+    told = _telemetry(
+        power=(9.0, measured), process_memory=(1e6, measured), device_memory=(2e6, measured)
+    )
     assert read(told, "unheard of", 0.0) == Readings(power=9.0, memory=1e6)
 
 
@@ -63,9 +65,7 @@ def _chat(trained: bool = False, telemetry: Any = None, **options: Any) -> tuple
     )
     told = _telemetry(power=(7.5, Provenance.MEASURED))
     info = SimpleNamespace(kind="cpu")
-    session.device = cast(
-        Device, SimpleNamespace(telemetry=telemetry or (lambda: told), info=info)
-    )
+    session.device = cast(Device, SimpleNamespace(telemetry=telemetry or (lambda: told), info=info))
     return Chat(session, sampling=GREEDY, **options), session
 
 

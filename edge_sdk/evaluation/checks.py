@@ -13,8 +13,9 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _WORD = re.compile(r"[a-z0-9']+")
 REFUSAL = re.compile(
     r"can't|cannot|can not|don't know|do not know|not sure|no idea|don't have|do not have|"
-    r"not among|rather not|never learned|no (?:\w+ )?reading|unable|too hard|beyond me|nobody knows|"
-    r"too small|only (?:write|chat|talk)|not something i can|haven't told|have not told|sorry",
+    r"not among|rather not|never learned|no (?:\w+ )?reading|unable|too hard|beyond me|"
+    r"nobody knows|too small|only (?:write|chat|talk)|not something i can|haven't told|"
+    r"have not told|sorry",
     re.IGNORECASE,
 )
 """An honest "I don't know" or "I can't"."""
@@ -96,4 +97,4 @@ def _agrees(answer: str, verdict: str) -> bool:
     if not verdict:
         return True
     said = re.match(r"\W*(yes|no)\b", answer)
-    return bool(said) and said[1] == verdict
+    return said is not None and said[1] == verdict

@@ -12,6 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 NEAR = 0.7
 LONG = 6
@@ -153,4 +154,4 @@ def check(prompts: Prompts, documents: Iterable[tuple[Sequence[str], bool]]) -> 
 
 def _pairs(words: Sequence[str]) -> frozenset[tuple[str, str]]:
     marked = ["^", *words, "$"]
-    return frozenset(zip(marked, marked[1:], strict=False)) if words else frozenset()
+    return frozenset(pairwise(marked)) if words else frozenset()

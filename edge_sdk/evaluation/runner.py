@@ -58,7 +58,9 @@ def stories(session: Session, prompts: Sequence[Prompt]) -> list[dict[str, str]]
             for seed in STORY_SEEDS:
                 sampler = Sampler(temperature=STORY_TEMPERATURE, seed=seed)
                 chat = Chat(session, sampling=sampler, max_tokens=MAX_TOKENS, status=False)
-                told.append({"prompt": prompt.turns[0], "story": "".join(chat.ask(prompt.turns[0]))})
+                told.append(
+                    {"prompt": prompt.turns[0], "story": "".join(chat.ask(prompt.turns[0]))}
+                )
     return told
 
 

@@ -69,7 +69,9 @@ def bench(
     Raises UsageError for an unknown shape, DeviceNotFound where the shape needs a GPU.
     """
     if shape not in SHAPES:
-        raise UsageError(f"there is no shape {shape!r}.", hint=f"choose one of {', '.join(SHAPES)}.")
+        raise UsageError(
+            f"there is no shape {shape!r}.", hint=f"choose one of {', '.join(SHAPES)}."
+        )
     if device_name == "auto":
         device_name = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(device_name)

@@ -95,11 +95,11 @@ def _plane(panel: Panel) -> list[str]:
         dash = ' stroke-dasharray="5 3"' if index >= len(_COLOURS) else ""
         colour = _COLOURS[index % len(_COLOURS)]
         path = " ".join(place(x, y) for x, y in line)
-        y = TOP + 14 * index
+        row = TOP + 14 * index
         made += [
             f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"{dash}/>',
-            f'<path d="M{WIDTH - RIGHT + 12} {y}h18" stroke="{colour}" stroke-width="2"{dash}/>',
-            f'<text x="{WIDTH - RIGHT + 36}" y="{y}" dy="4">{escape(name)}</text>',
+            f'<path d="M{WIDTH - RIGHT + 12} {row}h18" stroke="{colour}" stroke-width="2"{dash}/>',
+            f'<text x="{WIDTH - RIGHT + 36}" y="{row}" dy="4">{escape(name)}</text>',
         ]
     return made
 

@@ -129,7 +129,8 @@ class Block(nn.Module):
         """Whole windows [B, T, d]."""
         x = x + self.attn(self.attn_norm(x), bound, reset, kind)
         if self.recompute == "glu":
-            return checkpoint(self._channels, x, kind, use_reentrant=False)  # type: ignore[no-any-return]
+            again: Tensor = checkpoint(self._channels, x, kind, use_reentrant=False)
+            return again
         return self._channels(x, kind)
 
     def _channels(self, x: Tensor, kind: torch.dtype) -> Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -66,7 +66,7 @@ def _latent_losses(model: LanguageModel) -> bits.Losses:
         each = model.losses(row[:, :-1].contiguous(), row[:, 1:].contiguous())
         return np.asarray(each[0].double().cpu().numpy())
 
-    return losses
+    return cast(bits.Losses, losses)
 
 
 def _mean(scores: dict[str, dict[str, float]]) -> float:

@@ -82,7 +82,7 @@ class Recipe:
     epsilon: float = 1e-8
     weight_decay: float = 0.1
     clip: float = 1.0
-    stage2_share: float = 0.35
+    stage2_share: float = 0.5
     stage2_copies: Mapping[str, float] = field(default_factory=lambda: dict(CHAT_MIX))
     stage2_default: float = 0.1
     validations: int = 12

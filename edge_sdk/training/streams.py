@@ -39,9 +39,7 @@ class Streams:
     @classmethod
     def load(cls, folder: Path) -> Streams:
         """Read what `save` wrote."""
-        return cls(
-            TokenStream.load(folder / "stage1.npz"), TokenStream.load(folder / "stage2.npz")
-        )
+        return cls(TokenStream.load(folder / "stage1.npz"), TokenStream.load(folder / "stage2.npz"))
 
     def windows(self, recipe: Recipe, device: torch.device, workers: Workers) -> Data:
         """This process's share of every batch; only the leading one validates."""

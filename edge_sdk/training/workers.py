@@ -71,9 +71,8 @@ class Workers:
 
     def share(self, module: nn.Module) -> Callable[..., Any]:
         """`module`, its gradients averaged over all processes in each backward pass."""
-        if self.size == 1:
-            return module
-        return DistributedDataParallel(module)
+        shared: Callable[..., Any] = module if self.size == 1 else DistributedDataParallel(module)
+        return shared
 
 
 def local_device(name: str) -> str:

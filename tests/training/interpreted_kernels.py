@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import torch
 
-from edge_sdk.training import bitlinear, bitlinear_triton as kernels
+from edge_sdk.training import bitlinear
+from edge_sdk.training import bitlinear_triton as kernels
 
 
 def close(found: torch.Tensor, wanted: torch.Tensor) -> None:

@@ -31,7 +31,8 @@ def write_corpus(folder: Path) -> Path:
     random = Random(7)
     stories = [{"src": "stories", "text": sentence(random, 40)} for _ in range(120)]
     chats = [
-        {"src": "chatterbot", "turns": [sentence(random, 5), sentence(random, 6)]} for _ in range(120)
+        {"src": "chatterbot", "turns": [sentence(random, 5), sentence(random, 6)]}
+        for _ in range(120)
     ]
     write_shard(folder, "prose", stories)
     write_shard(folder, "chats", chats)

@@ -22,7 +22,7 @@ from edge_sdk.training.recipe import Shape
 
 def _layer(inputs: int, outputs: int, kind: Any) -> BitLinear:
     torch.manual_seed(3)
-    layer = BitLinear(inputs, outputs).to(kind)
+    layer: BitLinear = BitLinear(inputs, outputs).to(kind)
     with torch.no_grad():
         layer.norm.weight.uniform_(0.5, 1.5)
     return layer

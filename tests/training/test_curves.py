@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 from edge_sdk.training.curves import draw, draw_file, panels
 
-EVENTS = [
-    *({"event": "step", "seconds": 60.0 * at, "loss": 3.0 - at / 10, "stage": 1 + at // 5} for at in range(9)),
-    *({"event": "validation", "seconds": 60.0 * at, "bits_per_byte": {"a<b": {"all": 2.0, "bot": 1.5}, "c": {"all": 1.0}}} for at in (1, 8)),
-]  # fmt: skip
+SCORES = {"a<b": {"all": 2.0, "bot": 1.5}, "c": {"all": 1.0}}
+EVENTS: list[dict[str, Any]] = [
+    *(
+        {"event": "step", "seconds": 60.0 * at, "loss": 3.0 - at / 10, "stage": 1 + at // 5}
+        for at in range(9)
+    ),
+    *({"event": "validation", "seconds": 60.0 * at, "bits_per_byte": SCORES} for at in (1, 8)),
+]
 
 
 def test_losses_by_stage_and_scores_by_source() -> None:

@@ -17,11 +17,11 @@ from edge_sdk.status_line import Readings
 from edge_sdk.training.corpus import Document
 from edge_sdk.training.generators import (
     DOCUMENTS,
-    common,
     countries,
     exchanges,
     generate,
     intents,
+    numbers,
     recall,
     report,
     status,
@@ -31,7 +31,7 @@ from edge_sdk.training.generators import (
     written,
 )
 from edge_sdk.training.generators.facts_shard import Facts, read_facts
-from edge_sdk.training.generators.phrasing import expand, rough
+from edge_sdk.training.generators.phrasing import rough
 from edge_sdk.training.recipe import get_recipe
 
 SEEDS = strategies.integers(0, 2**32)
@@ -94,7 +94,7 @@ def test_comparisons_are_right(seed: int) -> None:
 
 @given(SEEDS)
 def test_sums_are_right(seed: int) -> None:
-    turns = common.sum_(Random(seed))
+    turns = numbers.sum_(Random(seed))
     for answer in turns[1::2]:
         found = re.match(r"(\d+) (plus|minus|times|\+|-|\*|x) (\d+) (?:is|=) (\d+)", answer)
         if found:
@@ -110,9 +110,10 @@ def test_sums_are_right(seed: int) -> None:
 def test_what_was_told_is_what_is_recalled(seed: int) -> None:
     rng = Random(seed)
     fact = recall.name(rng)
-    turns = recall.mine_and_yours(rng)
-    assert "Tern" in " ".join(turns[1::2])
-    assert fact.slots["v"] in expand(fact.answer[0], rng, **fact.slots)
+    assert fact.slots["v"] in fact.told(rng)[0].title() and fact.slots["v"] in fact.asked(rng)[1]
+    assert "Tern" in " ".join(recall.mine_and_yours(rng)[1::2])
+    for part in (recall.exchange(rng, intents.small_talk), recall.corrected(rng)):
+        assert len(part) % 2 == 0 and not any("{" in turn for turn in part)
 
 
 def test_a_story_keeps_to_what_was_asked_for() -> None:
@@ -140,15 +141,20 @@ def test_tables_have_no_contradictions() -> None:
 
 
 def test_the_name_is_the_recipe_s() -> None:
-    assert intents.NAME == get_recipe("tern").persona_name
+    assert get_recipe("tern").persona_name == intents.NAME
+
+
+def _country(name: str, city: str) -> dict[str, str]:
+    facts = {"city": city, "continent": "Europe"}
+    return {"src": "country", "country": name, "text": json.dumps(facts)}
 
 
 def test_facts_of_a_corpus_add_countries_and_phrasings(tmp_path: Path) -> None:
     lines = [
-        {"src": "country", "country": "Montenegro", "text": json.dumps({"city": "Podgorica", "continent": "Europe"})},
-        {"src": "country", "country": "Cut", "text": json.dumps({"city": "Aga [", "continent": "Europe"})},
+        _country("Montenegro", "Podgorica"),
+        _country("Cut", "Aga ["),
         {"src": "clinc", "text": "wake me at six", "intent": "alarm"},
-    ]  # fmt: skip
+    ]
     text = "\n".join(map(json.dumps, lines))
     (tmp_path / "facts.jsonl.xz").write_bytes(lzma.compress(text.encode()))
     facts = read_facts(tmp_path)

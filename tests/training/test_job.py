@@ -32,6 +32,7 @@ NANO = replace(
     context=32,
     batch_tokens=256,
     warmup_steps=3,
+    generated=0.001,
 )
 
 
@@ -55,6 +56,7 @@ def _events(out: Path) -> list[dict[str, Any]]:
 def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Short answers, and one thread: more would wait for each other over such small tensors."""
     monkeypatch.setattr("edge_sdk.training.samples.LONGEST", 4)
+    monkeypatch.setattr("edge_sdk.training.parity.EACH", 2)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

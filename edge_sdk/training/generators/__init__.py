@@ -17,6 +17,7 @@ from edge_sdk.training.generators import (
     common,
     countries,
     intents,
+    numbers,
     recall,
     status,
     stories,
@@ -49,8 +50,17 @@ WHOLE = frozenset({"written"})
 """Kinds that are small and hand-written: all of them are trained, none is held out."""
 
 _IN_MIXTURES = {
-    "status": 14, "recall": 8, "countries": 10, "common": 10, "words": 3, "sums": 6, "unknown": 9,
-    "persona": 10, "smalltalk": 12, "written": 6, "storychat": 4,
+    "status": 14,
+    "recall": 8,
+    "countries": 10,
+    "common": 10,
+    "words": 3,
+    "sums": 6,
+    "unknown": 9,
+    "persona": 10,
+    "smalltalk": 12,
+    "written": 6,
+    "storychat": 4,
 }
 _MOST_CHARACTERS = 1800
 """Of one chat: about what one training window holds."""
@@ -66,13 +76,11 @@ def generate(folder: Path, seed: int, scale: float = 1.0) -> Iterator[Document]:
     for source, count in DOCUMENTS.items():
         rng = Random(f"{seed} {source}")
         for _ in range(round(count * scale)):
-            if source == "tales":
-                parts = (stories.text(rng),)
-            else:
-                parts = tuple(_chat(source, kinds, rng))
+            tale = source == "tales"
+            parts = (stories.text(rng),) if tale else tuple(_chat(source, kinds, rng))
             if parts not in seen:
                 seen.add(parts)
-                yield Document(source, parts, chat=source != "tales")
+                yield Document(source, parts, chat=not tale)
 
 
 def exchanges(facts: Facts) -> dict[str, Exchange]:
@@ -99,7 +107,7 @@ def exchanges(facts: Facts) -> dict[str, Exchange]:
         "countries": plain(lambda rng: countries.exchange(rng, table)),
         "common": plain(common.exchange),
         "words": plain(common.word),
-        "sums": plain(common.sum_),
+        "sums": plain(numbers.sum_),
         "unknown": plain(lambda rng: unknown.exchange(rng, facts.phrasings)),
         "persona": plain(intents.persona),
         "smalltalk": plain(intents.small_talk),
@@ -114,7 +122,7 @@ def _between(table: list[countries.Country], rng: Random) -> list[str]:
         intents.small_talk,
         intents.persona,
         common.exchange,
-        common.sum_,
+        numbers.sum_,
         lambda rng: countries.exchange(rng, table),
         lambda rng: unknown.exchange(rng, {}),
         stories.exchange,

@@ -9,28 +9,43 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from edge_sdk.training.generators.phrasing import ask, listed, pick, rough, with_article
+from edge_sdk.training.generators import numbers
+from edge_sdk.training.generators.phrasing import ask, listed, pick, with_article
 from edge_sdk.training.generators.tables import read_lines, read_rows
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MONTHS = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 )
 PLANETS = ("Mercury", "Venus", "Earth", "Mars", "Jupiter", "Saturn", "Uranus", "Neptune")
 ORDINALS = (
-    "first", "second", "third", "fourth", "fifth", "sixth",
-    "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth",
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "eleventh",
+    "twelfth",
 )
-NUMBERS = (
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
-    "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen",
-    "nineteen", "twenty",
+_LENGTHS = {"February": "28 days, and 29 in a leap year"} | dict.fromkeys(
+    ("April", "June", "September", "November"), "30 days"
 )
-_LENGTHS = {"February": "28 days, and 29 in a leap year"} | {
-    month: "30 days" for month in ("April", "June", "September", "November")
-}
-_SEASONS = ("winter", "spring", "summer", "autumn")
 _MIXES = {
     ("blue", "yellow"): "green",
     ("red", "yellow"): "orange",
@@ -43,7 +58,17 @@ _MIXES = {
 def exchange(rng: Random) -> list[str]:
     """One question of any kind and its answer, sometimes with a second that refers back."""
     kinds: tuple[Callable[[Random], list[str]], ...] = (
-        calendar, opposite, opposite, colour, animal, fact, fact, fact, number, letter, planet,
+        calendar,
+        opposite,
+        opposite,
+        colour,
+        animal,
+        fact,
+        fact,
+        fact,
+        numbers.number,
+        numbers.letter,
+        planet,
     )
     return rng.choice(kinds)(rng)
 
@@ -65,7 +90,11 @@ def calendar(rng: Random) -> list[str]:
         turns = [ask(questions, rng, x=name), pick(answers, rng, x=name, y=other)]
         if rng.random() < 0.35:
             third = names[(at + 2 * step) % len(names)]
-            follow = (f"And (what comes |){word} that?", f"And {word} {{y}}?", f"And {word} that one?")
+            follow = (
+                f"And (what comes |){word} that?",
+                f"And {word} {{y}}?",
+                f"And {word} that one?",
+            )
             turns += [ask(follow, rng, y=other), pick(answers, rng, x=other, y=third)]
         return turns
     if kind < 0.65 and what == "day":
@@ -88,7 +117,11 @@ def calendar(rng: Random) -> list[str]:
         return [question, f"{name} is the {nth} {what} of the {total}."]
     if what == "month":
         length = _LENGTHS.get(name, "31 days")
-        questions = ("How many days (are in {x}|has {x}|does {x} have)?", "How long is {x}?", "Days in {x}?")
+        questions = (
+            "How many days (are in {x}|has {x}|does {x} have)?",
+            "How long is {x}?",
+            "Days in {x}?",
+        )
         return [ask(questions, rng, x=name), f"{name} has {length}."]
     questions = (f"(Name|List|What are|Tell me) (all |)the {what}s of the week.",)
     return [ask(questions, rng), f"{listed(DAYS)}."]
@@ -127,17 +160,7 @@ def colour(rng: Random) -> list[str]:
     """The colour of a thing, or of a mixture."""
     spelt = rng.choice(("colour", "color"))
     if rng.random() < 0.2:
-        (first, second), mixed = rng.choice(list(_MIXES.items()))
-        if rng.random() < 0.5:
-            first, second = second, first
-        questions = (
-            f"(What|Which) {spelt} do you get (from|if you mix) {{a}} and {{b}}?",
-            "(What|Which colour) do {a} and {b} make?",
-            "{a} and {b} mixed?",
-        )
-        answers = ("{a} and {b} make {m}.", "You get {m}.", "Mixed, {a} and {b} give {m}.")
-        slots = {"a": first, "b": second, "m": mixed}
-        return [ask(questions, rng, **slots), pick(answers, rng, **slots)]
+        return _mixture(rng, spelt)
     thing, value = rng.choice(read_rows("colours"))
     questions = (
         f"(What|Which) {spelt} is {{t}}?",
@@ -145,8 +168,27 @@ def colour(rng: Random) -> list[str]:
         f"(What|Which) {spelt} does {{t}} have?",
         f"{spelt} of {{t}}?",
     )
-    answers = ("{T} is {v}.", "It is {v}.", "{V}.", "{T} is {v}, (I think|as far as I know|of course).")
+    answers = (
+        "{T} is {v}.",
+        "It is {v}.",
+        "{V}.",
+        "{T} is {v}, (I think|as far as I know|of course).",
+    )
     slots = {"t": thing, "T": thing[0].upper() + thing[1:], "v": value, "V": value}
+    return [ask(questions, rng, **slots), pick(answers, rng, **slots)]
+
+
+def _mixture(rng: Random, spelt: str) -> list[str]:
+    (first, second), mixed = rng.choice(list(_MIXES.items()))
+    if rng.random() < 0.5:
+        first, second = second, first
+    questions = (
+        f"(What|Which) {spelt} do you get (from|if you mix) {{a}} and {{b}}?",
+        "(What|Which colour) do {a} and {b} make?",
+        "{a} and {b} mixed?",
+    )
+    answers = ("{a} and {b} make {m}.", "You get {m}.", "Mixed, {a} and {b} give {m}.")
+    slots = {"a": first, "b": second, "m": mixed}
     return [ask(questions, rng, **slots), pick(answers, rng, **slots)]
 
 
@@ -166,18 +208,31 @@ def animal(rng: Random) -> list[str]:
     }
     if sound:
         kinds["sound"] = (
-            ("(What|Which) sound does {one} make?", "What does {one} say?", "How does {one} sound?"),
+            (
+                "(What|Which) sound does {one} make?",
+                "What does {one} say?",
+                "How does {one} sound?",
+            ),
             ("{One} says {sound}.", "It goes {sound}.", "{Sound}!"),
         )
     if young:
         kinds["young"] = (
-            ("What is (a young|a baby) {name} called?", "What do you call (a baby|a young) {name}?"),
+            (
+                "What is (a young|a baby) {name} called?",
+                "What do you call (a baby|a young) {name}?",
+            ),
             ("A young {name} is called a {young}.".replace("a {young}", with_article(young)),),
         )
     questions, answers = kinds[rng.choice(list(kinds))]
     slots = {
-        "one": one, "One": one[0].upper() + one[1:], "name": name, "legs": legs, "home": home,
-        "sound": sound, "Sound": sound, "young": young,
+        "one": one,
+        "One": one[0].upper() + one[1:],
+        "name": name,
+        "legs": legs,
+        "home": home,
+        "sound": sound,
+        "Sound": sound,
+        "young": young,
     }
     return [ask(questions, rng, **slots), pick(answers, rng, **slots)]
 
@@ -188,63 +243,15 @@ def fact(rng: Random) -> list[str]:
     return [ask(questions.split(" / "), rng), pick(answers.split(" / "), rng)]
 
 
-def number(rng: Random) -> list[str]:
-    """Counting, number words, what comes next, which is larger."""
-    kind = rng.random()
-    if kind < 0.3:
-        at = rng.randrange(1, 20)
-        step, word = rng.choice(((1, "after"), (-1, "before")))
-        shown = str(at) if rng.random() < 0.5 else NUMBERS[at]
-        other = str(at + step) if shown.isdigit() else NUMBERS[at + step]
-        questions = (f"(What|Which) number (comes|is) {word} {{x}}?", f"What comes {word} {{x}}?")
-        return [ask(questions, rng, x=shown), pick((f"{{y}} comes {word} {{x}}.",), rng, x=shown, y=other)]
-    if kind < 0.6:
-        first, second = rng.sample(range(1, 100), 2)
-        larger, smaller = max(first, second), min(first, second)
-        word, right = rng.choice((("larger", larger), ("bigger", larger), ("smaller", smaller)))
-        questions = (
-            f"(Which|What) is {word}, {first} or {second}?",
-            f"(Which number|What) is {word}: {first} or {second}?",
-            f"{first} or {second}: which is {word}?",
-        )
-        other = smaller if right == larger else larger
-        return [ask(questions, rng), pick((f"{right} is {word} than {other}.", f"{right} is {word}."), rng)]
-    if kind < 0.8:
-        last = rng.randrange(3, 13)
-        down = rng.random() < 0.3
-        run = range(last, 0, -1) if down else range(1, last + 1)
-        question = f"(Can you count|Count|Please count) {'down from' if down else 'to'} {last}."
-        return [ask((question,), rng), f"{', '.join(map(str, run))}."]
-    value = rng.randrange(0, 21)
-    if rng.random() < 0.5:
-        questions = ("(How do you write|Write|Spell) {n} (as a word|in letters)?", "{n} in words?")
-        return [ask(questions, rng, n=str(value)), f"{NUMBERS[value].capitalize()}."]
-    even = value % 2 == 0
-    asked_even = rng.random() < 0.5
-    question = ask(("Is {n} (an |){w}( number|)?",), rng, n=str(value), w="even" if asked_even else "odd")
-    verdict = "Yes" if even == asked_even else "No"
-    return [question, f"{verdict}, {value} is {'even' if even else 'odd'}."]
-
-
-def letter(rng: Random) -> list[str]:
-    """The alphabet's order, and first letters of words."""
-    if rng.random() < 0.6:
-        at = rng.randrange(1, 25)
-        step, word = rng.choice(((1, "after"), (-1, "before")))
-        one, other = chr(65 + at), chr(65 + at + step)
-        questions = (f"(What|Which) letter (comes|is) {word} {one}?", f"What comes {word} {one} in the alphabet?")
-        return [pick(questions, rng), f"{other} comes {word} {one}."]
-    word = rng.choice(read_rows("words"))[0]
-    questions = ("(What|Which) letter does {w} (begin|start) with?", "What is the first letter of {w}?")
-    return [ask(questions, rng, w=word), f"{word.capitalize()} begins with {word[0].upper()}."]
-
-
 def planet(rng: Random) -> list[str]:
     """The order of the planets."""
     at = rng.randrange(8)
     name, nth = PLANETS[at], ORDINALS[at]
     if rng.random() < 0.5:
-        questions = (f"(Which|What) is the {nth} planet( from the Sun|)?", f"Name the {nth} planet.")
+        questions = (
+            f"(Which|What) is the {nth} planet( from the Sun|)?",
+            f"Name the {nth} planet.",
+        )
         return [ask(questions, rng), f"{name} is the {nth} planet from the Sun."]
     step, word = rng.choice(((1, "after"), (-1, "before")))
     if not 0 <= at + step < 8:
@@ -278,78 +285,45 @@ def word(rng: Random) -> list[str]:
 
 
 _MASS = {
-    "autumn", "bread", "butter", "cheese", "flour", "frost", "fruit", "glass", "honey", "ice", "ink",
-    "jam", "juice", "luggage", "medicine", "milk", "money", "music", "noon", "paint", "paper",
-    "pepper", "rain", "salt", "sand", "silence", "smoke", "snow", "soap", "soil", "soup", "spring",
-    "sugar", "summer", "sunrise", "sunset", "thunder", "weather", "wind", "winter", "wool",
+    "autumn",
+    "bread",
+    "butter",
+    "cheese",
+    "flour",
+    "frost",
+    "fruit",
+    "glass",
+    "honey",
+    "ice",
+    "ink",
+    "jam",
+    "juice",
+    "luggage",
+    "medicine",
+    "milk",
+    "money",
+    "music",
+    "noon",
+    "paint",
+    "paper",
+    "pepper",
+    "rain",
+    "salt",
+    "sand",
+    "silence",
+    "smoke",
+    "snow",
+    "soap",
+    "soil",
+    "soup",
+    "spring",
+    "sugar",
+    "summer",
+    "sunrise",
+    "sunset",
+    "thunder",
+    "weather",
+    "wind",
+    "winter",
+    "wool",
 }
-
-
-def sum_(rng: Random) -> list[str]:
-    """Sums and differences to 20, products to 10, doubles and halves, little stories of things."""
-    kind = rng.random()
-    first, second = rng.randint(0, 20), rng.randint(0, 20)
-    if kind < 0.4:
-        first, second = rng.randint(0, 20), rng.randint(0, 20)
-        while first + second > 20 and rng.random() < 0.8:
-            first, second = rng.randint(0, 20), rng.randint(0, 20)
-        return _sum_turns(rng, first, second, "plus", first + second)
-    if kind < 0.7:
-        first, second = max(first, second), min(first, second)
-        return _sum_turns(rng, first, second, "minus", first - second)
-    if kind < 0.82:
-        first, second = rng.randint(0, 10), rng.randint(0, 10)
-        return _sum_turns(rng, first, second, "times", first * second)
-    if kind < 0.88:
-        value = rng.randint(1, 10)
-        asked = rng.choice((("double", value, 2 * value), ("half", 2 * value, value)))
-        questions = (f"(What is|How much is) {asked[0]} {'of ' * (asked[0] == 'half')}{asked[1]}?",)
-        of = "of " if asked[0] == "half" else ""
-        return [ask(questions, rng), f"{asked[0].capitalize()} {of}{asked[1]} is {asked[2]}."]
-    return _little_story(rng)
-
-
-_SIGNS = {"plus": "+", "minus": "-", "times": "(*|x)"}
-
-
-def _sum_turns(rng: Random, first: int, second: int, word_: str, result: int) -> list[str]:
-    sign = _SIGNS[word_]
-    questions = (
-        f"(What is|What's|How much is|Calculate) {first} {word_} {second}?",
-        f"(What is |How much is |){first} {sign} {second}?",
-        f"{first} {sign} {second} =",
-        f"{first}{sign}{second}?",
-        f"(Can you|Could you) (work out|calculate|tell me) {first} {word_} {second}?",
-        f"{first} {word_} {second}( is|)?",
-        f"{NUMBERS[first]} {word_} {NUMBERS[second]}?",
-    )
-    answers = (
-        f"{first} {word_} {second} is {result}.",
-        f"{first} {word_} {second} is {result}.",
-        f"{first} {sign} {second} = {result}.",
-        f"That is {result}.",
-    )
-    turns = [ask(questions, rng).strip(), pick(answers, rng)]
-    if rng.random() < 0.15 and result + 10 <= 30:
-        more = rng.randint(1, 10)
-        follow = f"(And|Now) (plus|add) {more}( to that|)?"
-        turns += [ask((follow,), rng), f"{result} plus {more} is {result + more}."]
-    return turns
-
-
-def _little_story(rng: Random) -> list[str]:
-    name = rng.choice(("Anna", "Tom", "Mia", "Ben", "Lisa", "Omar", "Nina", "Paul"))
-    things = rng.choice(("apples", "coins", "books", "eggs", "balls", "pens", "stones", "cups"))
-    first, second = rng.randint(2, 12), rng.randint(1, 8)
-    if rng.random() < 0.5:
-        question = (
-            f"{name} has {first} {things} and (gets|finds|buys) {second} more. "
-            f"How many( {things}|) (has {name}|are there|is that)( now|)?"
-        )
-        return [ask((question,), rng), f"{first} plus {second} is {first + second}, so {first + second} {things}."]
-    second = min(second, first)
-    question = (
-        f"{name} has {first} {things} and (loses|gives away|sells) {second}. "
-        f"How many( {things}|) (are left|remain|has {name} now)?"
-    )
-    return [ask((question,), rng), f"{first} minus {second} is {first - second}, so {first - second} {things}."]

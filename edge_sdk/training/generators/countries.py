@@ -126,7 +126,9 @@ def exchange(rng: Random, countries: Sequence[Country]) -> list[str]:
     if kind < 0.26:
         other = rng.choice([one for one in countries if one.name != country.name])
         first, second = country.name, other.name
-        answer = f"{country.capital} is the capital of {first}, and {other.capital} that of {second}."
+        answer = (
+            f"{country.capital} is the capital of {first}, and {other.capital} that of {second}."
+        )
         return [ask(TWO, rng, a=first, b=second), answer]
     topics = [topic for topic in ANSWER if getattr(country, topic)]
     weights = [6 if topic == "capital" else 2 for topic in topics]

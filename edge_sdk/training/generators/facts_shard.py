@@ -19,8 +19,8 @@ NAME = "facts.jsonl.xz"
 _PLAIN = re.compile(r"[A-Z][A-Za-z' -]{2,30}")
 # Gone, renamed or no country; or a capital that is out of date or cut short in the data.
 _SKIPPED = re.compile(
-    r"Antilles|Yugoslavia|East Timor|Myanmar|Burma|Burundi|Vatican|Palestine|Swaziland|Congo|Island|"
-    r"Territor|Minor|Guam|Reunion|Mayotte|Samoa|Libyan|Federation|Ireland|England|Scotland|Wales|"
+    r"Antilles|Yugoslavia|East Timor|Myanmar|Burma|Burundi|Vatican|Palestine|Swaziland|Congo|"
+    r"Island|Territor|Minor|Guam|Reunion|Mayotte|Samoa|Libyan|Federation|Ireland|England|Scotland|Wales|"
     r"Sri Lanka|Benin|Bolivia|Fiji|Holy|Jan Mayen|Svalbard|Sahara|Hong Kong|Gibraltar|Tokelau"
 )
 

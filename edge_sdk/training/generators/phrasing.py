@@ -14,15 +14,47 @@ from random import Random
 _INNERMOST = re.compile(r"\(([^()]*)\)")
 _BEFORE_MARK = re.compile(r" +([.?!,])")
 _SPACES = re.compile(r" {2,}")
-_LEADS = ("please ", "hey, ", "ok, ", "so, ", "um, ", "well, ", "and ", "quick question: ", "tern, ")
+_LEADS = (
+    "please ",
+    "hey, ",
+    "ok, ",
+    "so, ",
+    "um, ",
+    "well, ",
+    "and ",
+    "quick question: ",
+    "tern, ",
+)
 _FRAMES = (
-    "I would like to know: {q}", "Just curious: {q}", "My friend asks: {q}", "Let me ask you this: {q}",
-    "One more thing: {q}", "Here is a question: {q}", "I keep forgetting this: {q}", "Tell me, {q}",
-    "I have a question. {Q}", "Help me with this one: {q}", "I was asking myself: {q}", "Say, {q}",
-    "May I ask something? {Q}", "Another question: {q}", "For school: {q}", "Listen, {q}",
-    "{Q} Do you know?", "{Q} I forgot.", "{Q} Any idea?", "{Q} Tell me please.", "{Q} I need to know.",
-    "{Q} I am curious.", "{Q} Thanks!", "{Q} Answer in one sentence.", "{Q} Be short, please.",
-    "{Q} My son wants to know.", "{Q} Just tell me.", "I am not sure about this. {Q}", "Now then. {Q}",
+    "I would like to know: {q}",
+    "Just curious: {q}",
+    "My friend asks: {q}",
+    "Let me ask you this: {q}",
+    "One more thing: {q}",
+    "Here is a question: {q}",
+    "I keep forgetting this: {q}",
+    "Tell me, {q}",
+    "I have a question. {Q}",
+    "Help me with this one: {q}",
+    "I was asking myself: {q}",
+    "Say, {q}",
+    "May I ask something? {Q}",
+    "Another question: {q}",
+    "For school: {q}",
+    "Listen, {q}",
+    "{Q} Do you know?",
+    "{Q} I forgot.",
+    "{Q} Any idea?",
+    "{Q} Tell me please.",
+    "{Q} I need to know.",
+    "{Q} I am curious.",
+    "{Q} Thanks!",
+    "{Q} Answer in one sentence.",
+    "{Q} Be short, please.",
+    "{Q} My son wants to know.",
+    "{Q} Just tell me.",
+    "I am not sure about this. {Q}",
+    "Now then. {Q}",
 )
 """What people say around a question."""
 _SHORT_FORMS = (
@@ -87,12 +119,12 @@ def lower_first(text: str) -> str:
 
 
 def with_article(noun: str) -> str:
-    """"owl" -> "an owl"."""
+    """ "owl" -> "an owl"."""
     return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:
-    """"a", "a and b", "a, b and c"."""
+    """ "a", "a and b", "a, b and c"."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 

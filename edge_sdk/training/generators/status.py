@@ -85,14 +85,19 @@ def drift(before: Readings, rng: Random) -> Readings:
     if speed is None and rng.random() < 0.4:
         speed = rng.uniform(1, 300)
     return Readings(
-        near(before.power, 0.3), near(before.memory, 0.03), speed, before.backend,
+        near(before.power, 0.3),
+        near(before.memory, 0.03),
+        speed,
+        before.backend,
         near(before.temp, 0.06),
     )
 
 
 def exchange(rng: Random, seen: Readings) -> list[str]:
     """A question and its answer from what `seen` holds; without readings, an honest refusal."""
-    kinds = ("plain",) * 8 + ("compare",) * 5 + ("on_backend", "report", "which", "unseen", "unseen")
+    kinds = (
+        ("plain",) * 8 + ("compare",) * 5 + ("on_backend", "report", "which", "unseen", "unseen")
+    )
     kind = rng.choice(kinds)
     if kind == "unseen":
         return unseen(rng)
@@ -155,7 +160,10 @@ def _plain(rng: Random, seen: Readings) -> list[str]:
     known = [name for name in _NEEDS[kind] if name in slots]
     unknown = " and ".join(_WORDS[name] for name in missing)
     if not known:
-        return [question, pick(("I can't see {it}.", "I know neither: I can't see {it}."), rng, it=unknown)]
+        return [
+            question,
+            pick(("I can't see {it}.", "I know neither: I can't see {it}."), rng, it=unknown),
+        ]
     told = pick(_PHRASES[known[0]], rng, **slots)
     told = told[0].lower() + told[1:]
     return [question, pick(("I {told}, but I can't see {it}.",), rng, told=told, it=unknown)]
@@ -228,8 +236,8 @@ def _which(rng: Random, seen: Readings) -> list[str]:
     missing = [_WORDS[name] for name in _WORDS if name not in figures]
     known = [_WORDS[name] for name in _WORDS if name in figures]
     if rng.random() < 0.5:
-        answers = ("I can see {it}.", "I have {it}.", "Right now I know {it}.")
-        return [ask(sections["which"]["?"], rng), pick(answers, rng, it=listed(known))]
+        told = ("I can see {it}.", "I have {it}.", "Right now I know {it}.")
+        return [ask(sections["which"]["?"], rng), pick(told, rng, it=listed(known))]
     question = ask(sections["missing"]["?"], rng)
     if not missing:
         return [question, "Nothing is missing: I can see all five readings."]

@@ -11,29 +11,110 @@ from random import Random
 from edge_sdk.training.generators.phrasing import ask, expand, pick, rough, with_article
 from edge_sdk.training.generators.tables import read_sections
 
-_SHE = "Lily Mia Anna Zoe Ella Nina Ruby Sara Lucy Maya Ida Clara Greta Rosa Layla Priya Mei Yuki Amara Nora"
-_HE = "Tom Ben Sam Max Leo Jack Tim Omar Finn Noah Emil Oscar Hugo Luca Pablo Ravi Kenji Kofi Yusuf Ivan"
+_SHE = (
+    "Lily Mia Anna Zoe Ella Nina Ruby Sara Lucy Maya Ida Clara Greta Rosa Layla Priya Mei Yuki "
+    "Amara Nora"
+)
+_HE = (
+    "Tom Ben Sam Max Leo Jack Tim Omar Finn Noah Emil Oscar Hugo Luca Pablo Ravi Kenji Kofi Yusuf "
+    "Ivan"
+)
 _ANIMALS = (
-    "dog", "cat", "rabbit", "fox", "bear", "mouse", "frog", "horse", "turtle", "duck", "owl", "goat",
-    "squirrel", "hedgehog", "raven", "donkey", "badger", "otter", "goose", "parrot", "pony", "mole",
+    "dog",
+    "cat",
+    "rabbit",
+    "fox",
+    "bear",
+    "mouse",
+    "frog",
+    "horse",
+    "turtle",
+    "duck",
+    "owl",
+    "goat",
+    "squirrel",
+    "hedgehog",
+    "raven",
+    "donkey",
+    "badger",
+    "otter",
+    "goose",
+    "parrot",
+    "pony",
+    "mole",
 )
 _PEOPLE = (
-    "king", "queen", "pirate", "farmer", "baker", "teacher", "sailor", "princess", "wizard", "knight",
-    "miller", "gardener", "giant", "witch", "shepherd", "captain", "clown", "child",
+    "king",
+    "queen",
+    "pirate",
+    "farmer",
+    "baker",
+    "teacher",
+    "sailor",
+    "princess",
+    "wizard",
+    "knight",
+    "miller",
+    "gardener",
+    "giant",
+    "witch",
+    "shepherd",
+    "captain",
+    "clown",
+    "child",
 )
 _THINGS = (
-    "shiny key", "red ball", "old map", "tiny boat", "golden coin", "blue kite", "silver bell", "lost ring",
-    "warm scarf", "wooden horse", "small drum", "green bottle", "striped sock", "glass marble", "feather",
-    "tin whistle", "music box", "button", "lantern", "shell", "compass", "yellow hat", "pocket watch",
+    "shiny key",
+    "red ball",
+    "old map",
+    "tiny boat",
+    "golden coin",
+    "blue kite",
+    "silver bell",
+    "lost ring",
+    "warm scarf",
+    "wooden horse",
+    "small drum",
+    "green bottle",
+    "striped sock",
+    "glass marble",
+    "feather",
+    "tin whistle",
+    "music box",
+    "button",
+    "lantern",
+    "shell",
+    "compass",
+    "yellow hat",
+    "pocket watch",
 )
 _PLACES = (
-    "in a small village", "near a big forest", "by the sea", "in a busy city", "on a quiet farm",
-    "in a house on a hill", "near a wide river", "at the edge of the desert", "in the mountains",
-    "on a green island", "in an old mill", "in a street with tall houses",
+    "in a small village",
+    "near a big forest",
+    "by the sea",
+    "in a busy city",
+    "on a quiet farm",
+    "in a house on a hill",
+    "near a wide river",
+    "at the edge of the desert",
+    "in the mountains",
+    "on a green island",
+    "in an old mill",
+    "in a street with tall houses",
 )
 _FOODS = (
-    "warm bread with honey", "pancakes", "apple pie", "soup", "roasted chestnuts", "berries and cream",
-    "cheese and pears", "plum cake", "hot chocolate", "noodles", "nuts and raisins", "potatoes from the fire",
+    "warm bread with honey",
+    "pancakes",
+    "apple pie",
+    "soup",
+    "roasted chestnuts",
+    "berries and cream",
+    "cheese and pears",
+    "plum cake",
+    "hot chocolate",
+    "noodles",
+    "nuts and raisins",
+    "potatoes from the fire",
 )
 _SEASONS = ("spring", "summer", "autumn", "winter")
 _ASK = (
@@ -60,7 +141,10 @@ _CONTINUE = (
 )
 _LEADS = ("", "", "", "", "Gladly! ", "Here is one. ", "Of course. ", "Listen: ")
 _QUESTIONS = (
-    ("(Who is|What is the name of) the (hero|child) (in|of) (the|your) story?", "The (hero|child) is called {N}."),
+    (
+        "(Who is|What is the name of) the (hero|child) (in|of) (the|your) story?",
+        "The (hero|child) is called {N}.",
+    ),
     ("(What was|What is) the (hero|child|main character) called?", "{N}."),
 )
 
@@ -86,7 +170,14 @@ def story(rng: Random, topic: str = "") -> tuple[list[str], dict[str, str]]:
 def text(rng: Random) -> str:
     """A story as plain text, with or without an opening."""
     steps, _ = story(rng)
-    opening = rng.choice(("", "", "Once upon a time there was a story that went like this. ", "Long ago, this happened. "))
+    opening = rng.choice(
+        (
+            "",
+            "",
+            "Once upon a time there was a story that went like this. ",
+            "Long ago, this happened. ",
+        )
+    )
     return opening + " ".join(steps)
 
 
@@ -110,7 +201,10 @@ def exchange(rng: Random) -> list[str]:
         question, answer = rng.choice(_QUESTIONS)
         turns += [ask((question,), rng), pick((answer,), rng, N=slots["N"])]
     elif rng.random() < 0.15:
-        turns += [ask(("(Nice|Lovely|What a nice) story!", "I liked that( story|)."), rng), pick(("I'm glad you like it!", "Thank you! Shall I tell another one?"), rng)]
+        turns += [
+            ask(("(Nice|Lovely|What a nice) story!", "I liked that( story|)."), rng),
+            pick(("I'm glad you like it!", "Thank you! Shall I tell another one?"), rng),
+        ]
     return turns
 
 
@@ -139,10 +233,21 @@ def _slots(rng: Random, topic: str) -> dict[str, str]:
     place = rng.choice(_PLACES)
     he, him, his = ("she", "her", "her") if she else ("he", "him", "his")
     return {
-        "N": hero, "M": friend, "he": he, "him": him, "his": his, "He": he.capitalize(),
-        "a": animal, "A": with_article(animal), "A_": with_article(animal).capitalize(),
-        "t": thing, "T": with_article(thing), "food": rng.choice(_FOODS), "season": season,
-        "season_": season.capitalize(), "place": place,
+        "N": hero,
+        "M": friend,
+        "he": he,
+        "him": him,
+        "his": his,
+        "He": he.capitalize(),
+        "a": animal,
+        "A": with_article(animal),
+        "A_": with_article(animal).capitalize(),
+        "t": thing,
+        "T": with_article(thing),
+        "food": rng.choice(_FOODS),
+        "season": season,
+        "season_": season.capitalize(),
+        "place": place,
         "place2": rng.choice(("behind the village", "above the sea", "far from home")),
         "place3": rng.choice(("on a lake", "on a wide river", "by the sea")),
         "place4": rng.choice(("in the village", "in the whole street", "in the town")),
