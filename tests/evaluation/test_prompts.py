@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from edge_sdk.evaluation.checks import numbers
 from edge_sdk.evaluation.contamination import NEAR, Prompts, check, plain_words
 from edge_sdk.evaluation.prompts import CATEGORIES, all_prompts, questions
+from edge_sdk.training import text
 from edge_sdk.training.corpus import Document
 from edge_sdk.training.generators import generate
+from edge_sdk.training.recipe import get_recipe
 from edge_sdk.training.text import barred
 
 
@@ -45,11 +50,11 @@ def test_variants_are_found_and_others_are_not() -> None:
         "what city is the capital of Peru, do you happen to know",
         "[power 3 W]\nHey, what city is the capital of Peru, do you happen to know it",
     )
-    for text in variants:
-        found = prompts.clashes((text, "Lima."), chat=True)
+    for variant in variants:
+        found = prompts.clashes((variant, "Lima."), chat=True)
         assert found is not None and found.likeness >= NEAR
-    for text in ("What is the capital of Peru?", "Who are you?", ""):
-        assert prompts.clashes((text, "Lima."), chat=True) is None
+    for other in ("What is the capital of Peru?", "Who are you?", ""):
+        assert prompts.clashes((other, "Lima."), chat=True) is None
 
 
 def test_a_long_prompt_is_found_inside_a_text() -> None:
@@ -64,3 +69,13 @@ def test_training_text_bars_the_prompts() -> None:
     holds = barred()
     assert holds(Document("x", (questions()[0], "Hello."), chat=True))
     assert not holds(Document("x", ("Something else entirely", "Hello."), chat=True))
+
+
+def test_kinds_made_in_processes_of_their_own_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = replace(get_recipe("tern"), generated=0.001)
+    alone = list(text._generated(tmp_path, recipe))
+    monkeypatch.setattr(text, "MANY", 0.0)
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    assert list(text._generated(tmp_path, recipe)) == alone

@@ -30,7 +30,7 @@ def test_rate_warms_up_and_falls_to_zero_with_a_drop_at_half_way() -> None:
     assert recipe.rate(0.5, 1000) == pytest.approx(0.4 * recipe.peak_rate)
     assert recipe.rate(1.0, 1000) == 0.0
     assert (recipe.decay(0.49), recipe.decay(0.5)) == (recipe.weight_decay, 0.0)
-    assert [recipe.in_stage2(part) for part in (0.64, 0.66)] == [False, True]
+    assert [recipe.in_stage2(part) for part in (0.49, 0.51)] == [False, True]
 
 
 def test_unknown_recipe_names_the_known_ones() -> None:

@@ -67,20 +67,26 @@ _MOST_CHARACTERS = 1800
 
 
 def generate(folder: Path, seed: int, scale: float = 1.0) -> Iterator[Document]:
-    """All generated documents; `folder`: where a facts shard may lie. No two are equal.
+    """All generated documents; `folder`: where a facts shard may lie. No two of a kind are equal.
 
     scale: share of DOCUMENTS, for tests. Raises Rejected for a damaged facts shard.
     """
-    kinds = exchanges(read_facts(folder))
+    facts = read_facts(folder)
+    for source in DOCUMENTS:
+        yield from generate_kind(source, facts, seed, scale)
+
+
+def generate_kind(source: str, facts: Facts, seed: int, scale: float = 1.0) -> Iterator[Document]:
+    """The documents of one kind, whatever other kinds are made."""
+    kinds = exchanges(facts)
     seen: set[tuple[str, ...]] = set()
-    for source, count in DOCUMENTS.items():
-        rng = Random(f"{seed} {source}")
-        for _ in range(round(count * scale)):
-            tale = source == "tales"
-            parts = (stories.text(rng),) if tale else tuple(_chat(source, kinds, rng))
-            if parts not in seen:
-                seen.add(parts)
-                yield Document(source, parts, chat=not tale)
+    rng = Random(f"{seed} {source}")
+    tale = source == "tales"
+    for _ in range(round(DOCUMENTS[source] * scale)):
+        parts = (stories.text(rng),) if tale else tuple(_chat(source, kinds, rng))
+        if parts not in seen:
+            seen.add(parts)
+            yield Document(source, parts, chat=not tale)
 
 
 def exchanges(facts: Facts) -> dict[str, Exchange]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from edge_sdk.training.generators.phrasing import ask, pick, rough
+from edge_sdk.training.generators.phrasing import ask, pick
 from edge_sdk.training.generators.tables import read_rows
 
 
@@ -153,8 +153,7 @@ def exchange(rng: Random, countries: Sequence[Country]) -> list[str]:
 def _question(rng: Random, wordings: Sequence[str], country: Country) -> str:
     name = country.name
     owner = f"{name}'" if name.endswith("s") else f"{name}'s"
-    text = pick(wordings, rng, c=name, s=owner, S=owner)
-    return rough(text, rng)
+    return ask(wordings, rng, c=name, s=owner, S=owner)
 
 
 def _answer(rng: Random, topic: str, country: Country) -> str:
@@ -167,13 +166,13 @@ def _answer(rng: Random, topic: str, country: Country) -> str:
 
 def _reverse(rng: Random, country: Country) -> list[str]:
     answers = ("{v} is the capital of {c}.", "{v} is in {c}.", "It is the capital of {c}.")
-    question = rough(pick(REVERSE, rng, v=country.capital), rng)
+    question = ask(REVERSE, rng, v=country.capital)
     return [question, pick(answers, rng, v=country.capital, c=country.name)]
 
 
 def _truth(rng: Random, country: Country, countries: Sequence[Country]) -> list[str]:
     said = country.capital if rng.random() < 0.5 else rng.choice(countries).capital
-    question = rough(pick(TRUTH, rng, v=said, c=country.name), rng)
+    question = ask(TRUTH, rng, v=said, c=country.name)
     right = f"{country.capital} is the capital of {country.name}."
     return [question, f"{'Yes' if said == country.capital else 'No'}, {right}"]
 

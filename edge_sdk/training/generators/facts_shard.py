@@ -21,7 +21,8 @@ _PLAIN = re.compile(r"[A-Z][A-Za-z' -]{2,30}")
 _SKIPPED = re.compile(
     r"Antilles|Yugoslavia|East Timor|Myanmar|Burma|Burundi|Vatican|Palestine|Swaziland|Congo|"
     r"Island|Territor|Minor|Guam|Reunion|Mayotte|Samoa|Libyan|Federation|Ireland|England|Scotland|Wales|"
-    r"Sri Lanka|Benin|Bolivia|Fiji|Holy|Jan Mayen|Svalbard|Sahara|Hong Kong|Gibraltar|Tokelau"
+    r"Sri Lanka|Benin|Bolivia|Fiji|Holy|Jan Mayen|Svalbard|Sahara|Hong Kong|Gibraltar|Tokelau|"
+    r"New Caledonia|Palau|Montserrat|Kiribati|Macao|Nauru|Pitcairn"
 )
 
 

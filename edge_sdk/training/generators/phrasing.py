@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from random import Random
 
 _INNERMOST = re.compile(r"\(([^()]*)\)")
+_SMALL_WORD = re.compile(r"\b[a-z]{3,}\b")
 _BEFORE_MARK = re.compile(r" +([.?!,])")
 _SPACES = re.compile(r" {2,}")
 _LEADS = (
@@ -89,11 +90,16 @@ def pick(templates: Sequence[str], rng: Random, **slots: str) -> str:
 
 def ask(templates: Sequence[str], rng: Random, **slots: str) -> str:
     """`pick` for a user's turn: as people type, often in small letters or without a mark."""
-    return rough(pick(templates, rng, **slots), rng)
+    return rough(pick(templates, rng, **slots), rng, kept=tuple(slots.values()))
 
 
-def rough(text: str, rng: Random) -> str:
-    """A user's turn as typed: case, punctuation, short forms, a lead-in, rarely a slip."""
+def rough(text: str, rng: Random, kept: Sequence[str] = ()) -> str:
+    """A user's turn as typed: case, punctuation, short forms, a lead-in, rarely a slip.
+
+    kept: parts without slips, because the answer holds them too.
+    """
+    if rng.random() < 0.03:
+        text = _slip(text, rng, kept)
     if text.endswith("?") and rng.random() < 0.1:
         text = rng.choice(_FRAMES).format(q=lower_first(text), Q=text)
     if rng.random() < 0.3:
@@ -108,8 +114,6 @@ def rough(text: str, rng: Random) -> str:
         text = text.rstrip(".?!")
     elif text.endswith(".") and rng.random() < 0.08:
         text = text[:-1] + "!"
-    if rng.random() < 0.03:
-        text = _slip(text, rng)
     return text
 
 
@@ -128,9 +132,21 @@ def listed(words: Sequence[str], last: str = "and") -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
-def _slip(text: str, rng: Random) -> str:
-    """Two neighbouring letters swapped, or one left out."""
-    places = [i for i in range(1, len(text) - 1) if text[i].isalpha() and text[i + 1].isalpha()]
+def _slip(text: str, rng: Random, kept: Sequence[str]) -> str:
+    """Two neighbouring letters swapped, or one left out; not in names and not in `kept`."""
+    found = [text.find(part) for part in kept]
+    spared = {
+        at
+        for start, part in zip(found, kept, strict=True)
+        for at in range(start, start + len(part))
+        if start >= 0
+    }
+    places = [
+        at
+        for word in _SMALL_WORD.finditer(text)
+        for at in range(word.start() + 1, word.end() - 1)
+        if not {at, at + 1} & spared
+    ]
     if not places:
         return text
     at = rng.choice(places)
