@@ -19,6 +19,7 @@ from edge_sdk.evaluation import bits
 from edge_sdk.training.corpus import Document
 from edge_sdk.training.model import LanguageModel
 
+DEVICES = ("cpu", "cuda:0")
 EACH = 4
 """Documents of each source; the CPU needs about a second for one."""
 
@@ -26,25 +27,22 @@ EACH = 4
 def compare(
     model: LanguageModel, kind: torch.dtype, held_out: Sequence[Document], packed: Path
 ) -> dict[str, Any]:
-    """Bits per byte over all sources, of the latent weights and of the packed file on the CPU.
+    """Bits per byte over all sources, of the latent weights and of the packed integer model.
 
     kind: what the products of the latent model are computed in, as it was trained.
-    Returns `latent`, `packed` (bits per byte of bot turns and plain text), `relative` difference
-    and `by_source`; or `unavailable`, why the packed file could not run here.
+    Returns `latent`, `packed` (bits per byte of bot turns and plain text), `relative` difference,
+    `by_source` and the `device` that ran the packed file: the CPU, or a GPU where the CPU has no
+    compiler. Where neither can, `unavailable` says why.
     """
-    from edge_sdk.model_file import open_model
-    from edge_sdk.registry import open_device
-
-    try:
-        with (
-            open_model(packed) as file,
-            open_device("cpu") as device,
-            closing(device.load(file)) as session,
-        ):
-            spelt = [bits.spell(document, file) for document in bits.choose(held_out, EACH)]
-            integer = bits.bits_per_byte(spelt, bits.session_losses(session))
-    except (EdgeError, ImportError) as error:
-        return {"unavailable": str(error)}
+    reasons = []
+    for uri in DEVICES:
+        try:
+            spelt, integer = _packed(packed, uri, held_out)
+            break
+        except (EdgeError, ImportError) as error:
+            reasons.append(f"{uri}: {error}")
+    else:
+        return {"unavailable": " ".join(reasons)}
     model.kind = kind
     latent = bits.bits_per_byte(spelt, _latent_losses(model))
     sums = [_mean(scores) for scores in (latent, integer)]
@@ -53,8 +51,24 @@ def compare(
         "packed": sums[1],
         "relative": sums[1] / sums[0] - 1 if sums[0] else 0.0,
         "documents": len(spelt),
+        "device": uri,
         "by_source": {name: [latent[name]["bot"], integer[name]["bot"]] for name in latent},
     }
+
+
+def _packed(
+    packed: Path, uri: str, held_out: Sequence[Document]
+) -> tuple[list[bits.Spelt], dict[str, dict[str, float]]]:
+    from edge_sdk.model_file import open_model
+    from edge_sdk.registry import open_device
+
+    with (
+        open_model(packed) as file,
+        open_device(uri) as device,
+        closing(device.load(file)) as session,
+    ):
+        spelt = [bits.spell(document, file) for document in bits.choose(held_out, EACH)]
+        return spelt, bits.bits_per_byte(spelt, bits.session_losses(session))
 
 
 def _latent_losses(model: LanguageModel) -> bits.Losses:
