@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_sdk.cli.output import print_json, print_table
-from edge_sdk.cli.progress import progress_bar
+from edge_sdk.cli.progress import progress_bar, watched
 from edge_sdk.errors import AccessError, UsageError
 from edge_sdk.safe_text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edge_sdk.device import Session
+    from edge_sdk.training.corpus import Document
 
 DEFAULT_MODEL = "tern"
 
@@ -133,7 +136,7 @@ def _bits(args: argparse.Namespace, session: Session) -> dict[str, dict[str, flo
 
 
 def _contamination(args: argparse.Namespace) -> int:
-    from edge_sdk.evaluation.contamination import NEAR, Prompts, check
+    from edge_sdk.evaluation.contamination import NEAR, Prompts, Report, check
     from edge_sdk.evaluation.prompts import questions
     from edge_sdk.training import generators
     from edge_sdk.training.corpus import load_corpus
@@ -143,8 +146,15 @@ def _contamination(args: argparse.Namespace) -> int:
     recipe, prompts = get_recipe("tern"), Prompts(questions())
     generated = list(generators.generate(args.data, recipe.seed, recipe.generated))
     raw = load_corpus(args.data, recipe.personas, recipe.persona_name, generated=generated)
-    before = check(prompts, ((one.parts, one.chat) for one in (*raw.train, *raw.validation)))
-    after = check(prompts, ((one.parts, one.chat) for one in load_text(args.data, recipe).train))
+    trained = load_text(args.data, recipe).train
+    with progress_bar() as progress:
+
+        def compare(what: str, documents: Sequence[Document]) -> Report:
+            seen = watched(documents, lambda done: progress(what, done, len(documents)))
+            return check(prompts, ((one.parts, one.chat) for one in seen))
+
+        before = compare("all text", (*raw.train, *raw.validation))
+        after = compare("training text", trained)
     result = {
         "prompts": before.prompts,
         "threshold": NEAR,

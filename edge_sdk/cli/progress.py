@@ -9,14 +9,15 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 from edge_sdk.cli.output import format_bytes
 from edge_sdk.device import Progress
 from edge_sdk.safe_text import printable
 
+Item = TypeVar("Item")
 INTERVAL = 0.1
 """Seconds between two drawings; more often cannot be read."""
 BYTES_FROM = 1 << 20
@@ -36,6 +37,14 @@ def progress_bar(stream: TextIO | None = None) -> Iterator[Progress]:
         yield line
     finally:
         line.clear()
+
+
+def watched(items: Iterable[Item], tell: Callable[[int], None]) -> Iterator[Item]:
+    """The items, telling how many were taken; every hundredth time, as there may be very many."""
+    for number, item in enumerate(items, start=1):
+        if number % 100 == 0:
+            tell(number)
+        yield item
 
 
 def describe(what: str, done: int, total: int, seconds: float) -> str:

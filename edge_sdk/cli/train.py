@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_sdk.cli.output import format_bytes, print_json, print_table
+from edge_sdk.cli.progress import progress_bar, watched
 from edge_sdk.errors import INTERRUPTED, UsageError
 from edge_sdk.safe_text import printable
 
@@ -98,15 +99,17 @@ def run(args: argparse.Namespace) -> int:
 def _report(args: argparse.Namespace) -> int:
     """Count the generated text; tokens are those of the model that ships with the SDK."""
     from edge_sdk.hub import load_model
-    from edge_sdk.training.generators import generate
+    from edge_sdk.training.generators import DOCUMENTS, generate
     from edge_sdk.training.generators.report import count
     from edge_sdk.training.recipe import get_recipe
 
     folder = args.data if args.data is not None else Path()
     recipe = replace(get_recipe(args.recipe), seed=args.seed)
-    with load_model("tern") as model:
+    total = round(sum(DOCUMENTS.values()) * recipe.generated)
+    with load_model("tern") as model, progress_bar() as progress:
+        made = generate(folder, recipe.seed, recipe.generated)
         counts = count(
-            generate(folder, recipe.seed, recipe.generated),
+            watched(made, lambda done: progress("documents", done, total)),
             lambda text: len(model.tokenizer.encode(text)),
         )
     if args.json:

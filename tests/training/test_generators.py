@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import lzma
+import math
 import re
 from pathlib import Path
 from random import Random
@@ -127,10 +128,34 @@ def test_there_is_as_much_as_the_page_on_training_says() -> None:
     assert len(written.dialogues()) >= 150
     assert len(tables.read_rows("words")) >= 300
     assert len(tables.read_rows("countries")) >= 130
-    kinds = [*tables.read_sections("status"), *tables.read_sections("compare")]
+    kinds = {**tables.read_sections("status"), **tables.read_sections("compare")}
     assert len(kinds) + len(tables.read_lines("unseen")) >= 30
-    for section in tables.read_sections("compare").values():
-        assert min(len(section[mark]) for mark in "abx") >= 3
+
+
+FILES = ("status", "compare", "persona", "smalltalk", "unknown", "recall")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_each_intent_has_ten_ways_to_ask_and_three_to_answer(name: str) -> None:
+    for title, section in tables.read_sections(name).items():
+        asked = sum(_ways(line) for mark in "?<" for line in section.get(mark, ()))
+        assert asked == 0 or asked >= 10, title
+        for mark in set(section) - set("?<+"):
+            assert sum(map(_ways, section[mark])) >= 3, (title, mark)
+
+
+def test_each_unseen_reading_has_ten_ways_to_ask() -> None:
+    for what, *questions in status._unseen_rows():
+        assert sum(map(_ways, questions)) >= 10, what
+
+
+def _ways(line: str) -> int:
+    """How many sentences a wording stands for."""
+    while match := re.search(r"\(([^()]*)\)", line):
+        parts = match[1].split("|")
+        total = sum(math.prod(map(int, re.findall(r"#(\d+)#", part))) for part in parts)
+        line = f"{line[: match.start()]}#{total}#{line[match.end() :]}"
+    return math.prod(map(int, re.findall(r"#(\d+)#", line)))
 
 
 def test_tables_have_no_contradictions() -> None:
