@@ -70,7 +70,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Evaluate and print; exit code 0, or an EdgeError's."""
     if args.documents < 1:
-        raise UsageError(f"--documents is {args.documents}; expected 1 or more.")
+        raise UsageError(
+            f"--documents is {args.documents}; expected 1 or more.",
+            hint="leave it out to use the default.",
+        )
     if args.contamination:
         if args.data is None:
             raise UsageError(

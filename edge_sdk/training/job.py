@@ -202,6 +202,7 @@ def _run(
             answers = samples.take_samples(model, vocabulary, recipe.seed)
             export.write_json(files.folder / "samples.json", answers)
     if not done.interrupted and corpus:
+        journal.say("Comparing the packed model with the trained one on held-out text.")
         result["parity"] = compare(model, kind, corpus.validation, files.packed)
         export.write_json(files.folder / "result.json", result)
     return result
