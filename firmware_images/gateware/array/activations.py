@@ -43,8 +43,12 @@ class ActivationMemory(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """A write enable a lane: block RAMs have one for each byte."""
         m = Module()
-        m.submodules.store = store = Memory(shape=8 * self.lanes, depth=self.depth, init=[])
-        write, read = store.write_port(granularity=8), store.read_port()
+        # Nobody reads while values come. Synthesis is told so by this attribute, which it heeds
+        # for a register that it merges into the memory; else it builds a bypass of 80 registers.
+        store = Memory(shape=8 * self.lanes, depth=self.depth, init=[], attrs={"no_rw_check": 1})
+        m.submodules.store = store
+        write, read = store.write_port(granularity=8), store.read_port(domain="comb")
+        values = Signal(8 * self.lanes, reset_less=True)
         lane = Signal(self.lanes, init=1)  # one bit, at the lane of the next value
         group = Signal(range(self.depth + 1))
         value = self.input.payload.value
@@ -62,8 +66,9 @@ class ActivationMemory(wiring.Component):
                 Mux(self.input.valid & ~full, lane | first.replicate(self.lanes), 0),
             ),
             read.addr.eq(self.group),
-            self.values.as_value().eq(read.data),
+            self.values.as_value().eq(values),
         ]
+        m.d.sync += values.eq(read.data)
         with m.If(self.input.valid):
             with m.If(self.input.payload.last):
                 m.d.sync += [lane.eq(1), group.eq(0)]

@@ -74,10 +74,11 @@ class TernaryArray(wiring.Component):
             sums.push.eq(dot.done),
             sums.item.eq(dot.sum),
         ]
-        valid, row = Signal(), Signal(16)
+        valid, row, following = Signal(), Signal(16), Signal(16)
         m.d.sync += [valid.eq(take & ~port.abort), dot.last.eq(rows.last)]
         m.d.comb += [
             dot.valid.eq(valid),
+            following.eq(row + 1),
             port.sums.valid.eq(sums.output.valid),
             port.sums.payload.sum.eq(sums.output.payload),
             port.sums.payload.row.eq(row),
@@ -88,7 +89,5 @@ class TernaryArray(wiring.Component):
         with m.Elif(port.start):
             m.d.sync += [port.busy.eq(1), row.eq(0)]
         with m.Elif(port.sums.valid & port.sums.ready):
-            m.d.sync += row.eq(row + 1)
-            with m.If(row == (port.rows - 1)[:16]):
-                m.d.sync += port.busy.eq(0)
+            m.d.sync += [row.eq(following), port.busy.eq(following != port.rows)]
         return m

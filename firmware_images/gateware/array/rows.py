@@ -42,29 +42,29 @@ class RowControl(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """`margin` is the columns beyond this word, less 1: negative in the last word of a row."""
         m = Module()
-        step = Mux(self.five, TRITS_PER_BYTE * self.bytes, DIGITS_PER_BYTE * self.bytes)
+        five, four = TRITS_PER_BYTE * self.bytes, DIGITS_PER_BYTE * self.bytes
         first = Signal(range(-(2**16), 2**16), reset_less=True)
         margin = Signal.like(first)
-        left = Signal(16)  # rows after this one
+        left = Signal(16)  # rows, this one included
         starting = Signal()
 
         m.d.comb += self.last.eq(margin < 0)
         m.d.sync += [
             starting.eq(self.start),
-            first.eq(self.columns - 1 - step),
+            first.eq(self.columns + Mux(self.five, -1 - five, -1 - four)),
         ]
         with m.If(starting):
             m.d.sync += [
                 self.running.eq(1),
                 self.group.eq(0),
                 margin.eq(first),
-                left.eq(self.rows - 1),
+                left.eq(self.rows),
             ]
         with m.Elif(self.take):
             m.d.sync += [
                 self.group.eq(Mux(self.last, 0, self.group + 1)),
-                margin.eq(Mux(self.last, first, margin - step)),
+                margin.eq(Mux(self.last, first, margin + Mux(self.five, -five, -four))),
             ]
             with m.If(self.last):
-                m.d.sync += [left.eq(left - 1), self.running.eq(left != 0)]
+                m.d.sync += [left.eq(left - 1), self.running.eq(left != 1)]
         return m

@@ -61,7 +61,8 @@ class BlockMemory(wiring.Component):
             write.data.eq(port.write.payload),
             write.en.eq(port.write.valid & port.write.ready),
             read.addr.eq(address),
-            read.en.eq(move),
+            # Never with write.en: else block RAMs get logic around them for that case.
+            read.en.eq(move & ~writing),
             move.eq(~port.read.valid | port.read.ready),
             step.eq((left != 0) & (write.en | (move & ~writing))),
         ]

@@ -24,7 +24,7 @@ async def receive(
     ctx: Any, port: Any, count: int, rng: random.Random, pause: float = 0.0
 ) -> list[Any]:
     """Takes `count` items."""
-    items = []
+    items: list[Any] = []
     while len(items) < count:
         while rng.random() < pause:
             await ctx.tick()

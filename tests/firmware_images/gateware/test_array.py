@@ -226,9 +226,7 @@ def test_abort_forgets_everything(after: int) -> None:
         await ctx.tick().repeat(after)
         ctx.set(port.words.valid, 0)
         await abort(ctx)
-        await send(
-            ctx, port.activations, [{"value": 9, "last": 0}] * (after % 12), bench.rng
-        )
+        await send(ctx, port.activations, [{"value": 9, "last": 0}] * (after % 12), bench.rng)
         await abort(ctx)
 
         await bench.load(ctx, activations, five=True)
