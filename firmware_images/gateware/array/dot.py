@@ -58,7 +58,7 @@ class DotProduct(wiring.Component):
             x: Value = self.activations[lane]
             weight = self.weights[lane]
             # By the numbers of weights.Select. One LUT a bit: two of x, two of the weight.
-            term = Array([C(0, signed(LANE_BITS)), x, ~x, x << 1])[weight.select.as_value()]
+            term = Array([C(0, signed(LANE_BITS)), x, ~x, x << 1])[Value.cast(weight.select)]
             stage = Signal(signed(LANE_BITS), reset_less=True)
             m.d.sync += stage.eq(term)
             terms.append(stage)
