@@ -1,4 +1,4 @@
-"""An SDR SDRAM that answers as one does, and fails on whatever its data sheet forbids.
+"""An SDR SDRAM that answers as one does, and says what was done that its data sheet forbids.
 
 It knows the rules in nanoseconds, by itself: nothing of it comes from the controller. The same
 checks, with the same words, stand in firmware_images/gateware/simulation/sdram_chip.h.
@@ -15,10 +15,6 @@ from edge_sdk.firmware_images.gateware.memory.chip import Chip
 NEVER = -1e18
 SLACK = 1e-3
 """Nanoseconds that rounding may take."""
-
-
-class Violation(Exception):
-    """The data sheet forbids what was done."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +45,8 @@ class Bank:
 class SdramChip:
     """`step` once a clock with the pins of that clock; it gives what the next clock finds on DQ.
 
-    None: the chip does not drive. Reading what was never written gives 0.
+    None: the chip does not drive. Reading what was never written gives 0. `violation` keeps the
+    first thing that was wrong; the chip goes on as if it had been right.
     """
 
     chip: Chip
@@ -58,6 +55,7 @@ class SdramChip:
     refreshes: int = 0
     cas: int = 0
     storage: dict[int, int] = field(default_factory=dict)
+    violation: str = ""
 
     def __post_init__(self) -> None:
         self.banks = [Bank() for _ in range(1 << self.chip.bank_bits)]
@@ -72,7 +70,7 @@ class SdramChip:
         return self.cycle * self.period
 
     def fail(self, what: str) -> None:
-        raise Violation(f"clock {self.cycle}: {what}")
+        self.violation = self.violation or f"clock {self.cycle}: {what}"
 
     def after(self, since: float, least: float, name: str) -> None:
         if self.now - since < least - SLACK:
@@ -85,10 +83,9 @@ class SdramChip:
         code = (pins.ras, pins.cas, pins.we) if pins.cs and pins.cke else (0, 0, 0)
         if any(code):
             self.command(code, pins)
-        if self.cas:
-            owed = math.floor((self.now - self.refresh_start) / self.chip.refresh_interval)
-            if owed - self.refreshes > 8:
-                self.fail("more than 8 refreshes put off")
+        late = (self.refreshes + 9) * self.chip.refresh_interval
+        if self.cas and self.now - self.refresh_start >= late:
+            self.fail("more than 8 refreshes put off")
         self.cycle += 1
         self.driven = self.coming.pop(0)
         self.coming.append(None)
@@ -157,6 +154,7 @@ class SdramChip:
         name = "WRITE" if pins.we else "READ"
         if bank.row is None:
             self.fail(f"{name} without an open row")
+            return
         self.after(bank.activated, self.chip.t_rcd, "tRCD")
         if pins.a >> 10:
             self.fail(f"{name} with auto precharge")
