@@ -135,7 +135,7 @@ class SdramChip:
             self.fail("MODE asks for more than single words")
         if not self.chip.cas <= a >> 4 <= 3:
             self.fail(f"CAS latency {a >> 4}, not {self.chip.cas} to 3")
-        self.cas = a >> 4
+        self.cas = a >> 4 & 3
         self.mode_set = self.refresh_start = self.now
         self.refreshes = 0
 
@@ -168,7 +168,7 @@ class SdramChip:
         if pins.we:
             self.storage[address] = pins.dq
             bank.written = self.now
-        else:
+        elif self.cas:
             self.coming[self.cas - 1] = self.storage.get(address, 0)
 
 

@@ -24,12 +24,18 @@ SMALL = replace(SDR_32MIB_X16, row_bits=3, column_bits=4, power_up=300)
 """Rows so short that the opening of the next one does not always fit into one."""
 
 
-def simulate(memory: Any, user: Callable[[Any], Any], model: SdramChip, *watchers: Any) -> None:
+def simulate(
+    memory: Any,
+    user: Callable[[Any], Any],
+    model: SdramChip,
+    *watchers: Any,
+    trace: list[Pins] | None = None,
+) -> None:
     sim = Simulator(memory)
     sim.add_clock(1 / HZ)
 
     async def chip(ctx: Any) -> None:
-        await attach(ctx, memory.pins, model)
+        await attach(ctx, memory.pins, model, trace)
 
     sim.add_process(chip)
     sim.add_testbench(user)
@@ -37,6 +43,20 @@ def simulate(memory: Any, user: Callable[[Any], Any], model: SdramChip, *watcher
         sim.add_testbench(watcher, background=True)
     sim.run()
     assert not model.violation
+
+
+def record(chip: Chip, steps: int) -> list[Pins]:
+    """What a controller does to the pins in `steps` random bursts."""
+    controller = SdramController(chip, HZ)
+    user = MemoryUser(controller.port)
+    model = SdramChip(chip, HZ)
+    trace: list[Pins] = []
+
+    async def core(ctx: Any) -> None:
+        await user.mix(ctx, [0] * (1 << chip.address_bits), chip.bits, steps, most=80)
+
+    simulate(controller, core, model, trace=trace)
+    return trace
 
 
 @pytest.mark.parametrize("hz", [50e6, 75e6, 133e6])
