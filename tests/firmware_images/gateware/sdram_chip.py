@@ -172,14 +172,25 @@ class SdramChip:
             self.coming[self.cas - 1] = self.storage.get(address, 0)
 
 
-async def attach(ctx: Any, pins: Any, model: SdramChip, trace: list[Pins] | None = None) -> None:
-    """The process that is the chip at the pins of a simulated controller."""
+async def attach(
+    ctx: Any,
+    pins: Any,
+    model: SdramChip,
+    trace: list[Pins] | None = None,
+    round_trip: int = 0,
+) -> None:
+    """The process that is the chip at the pins of a simulated controller.
+
+    `trace` collects what the chip sees; `round_trip` clocks are lost in registers on the way.
+    """
     names = ("cke", "cs", "ras", "cas", "we", "ba", "a", "dqm", "dq_o", "dq_oe")
     garbage = 0x5A
+    underway = [Pins(*([0] * len(names)))] * round_trip
     ports = [getattr(pins, name) for name in names]
     mask = (1 << model.chip.bits) - 1
     async for _, _, *values in ctx.tick().sample(*ports):
-        seen = Pins(*values)
+        underway.append(Pins(*values))
+        seen = underway.pop(0)
         if trace is not None:
             trace.append(seen)
         word = model.step(seen)
