@@ -112,6 +112,8 @@ class Layout:
         self.flags = self.hello.payload[3]
         self.resident = p.words()
         """0, or that bit of HELLO's flags."""
+        self.announced = p.words(16)
+        """The SHA-256 of LOAD_BEGIN."""
         self.vocabulary = p.words()
         self.body = p.words(2)
         self.head = p.words(2)
@@ -128,8 +130,8 @@ class Layout:
         self.trial_start = p.words(2)
         self.detail = p.words(2)
         self.task = p.words()
-        self.cycles = p.words(2)
-        """Of the tasks of this request."""
+        self.busy_before = p.words(2)
+        """Counter.BUSY when the request was accepted."""
         self.address = p.words(2)
         self.count = p.words(2)
         self.limit = p.words(2)

@@ -5,11 +5,18 @@ It knows the assembler and the layout; it does not know requests.
 
 from __future__ import annotations
 
-from edge_sdk.firmware_images.gateware.link.assembler import Operand, Word
-from edge_sdk.firmware_images.gateware.link.bus import Input, Status
+from edge_sdk.firmware_images.contract.wire import Counter
+from edge_sdk.firmware_images.gateware.link.assembler import Operand, Port, Word
+from edge_sdk.firmware_images.gateware.link.bus import CORE_COUNTERS, Input, Status
 from edge_sdk.firmware_images.gateware.link.layout import Layout
 from edge_sdk.firmware_images.gateware.link.uart import MIN_DIVISOR
 from edge_sdk.firmware_images.gateware.ports import Task
+
+
+def counter_ports(counter: Counter) -> tuple[Port, Port]:
+    """Low and high half of one that the core counts."""
+    first = Input.COUNTER + 2 * CORE_COUNTERS.index(counter)
+    return Port(first), Port(first + 1)
 
 
 class Macros:
@@ -115,6 +122,13 @@ class Macros:
         self.code.label(again)
         self.test(bit)
         self.code.if_zero(again)
+
+    def busy_since_accepted(self, target: Word) -> None:
+        """target = cycles in which this request had the core run."""
+        for i, port in enumerate(counter_ports(Counter.BUSY)):
+            self.code.load(port)
+            self.code.subtract(self.layout.busy_before[i], carry=bool(i))
+            self.code.store(target[i])
 
     def run(self, task: Task) -> None:
         """The core does `task`; goes on at a refusal if it fails."""

@@ -12,7 +12,7 @@ from edge_sdk.firmware_images.gateware.link import program_core, program_i2c, pr
 from edge_sdk.firmware_images.gateware.link.assembler import NEXT, Label, Word
 from edge_sdk.firmware_images.gateware.link.bus import Input, Output, Status
 from edge_sdk.firmware_images.gateware.link.layout import Layout, Settings
-from edge_sdk.firmware_images.gateware.link.macros import Macros
+from edge_sdk.firmware_images.gateware.link.macros import Macros, counter_ports
 
 ANY_LENGTH = 0xFFFF
 """In the table of lengths: the request looks for itself."""
@@ -133,7 +133,9 @@ def _accepted(p: Macros) -> None:
 
     c.label("accepted")
     c.put(v.request.sequence, v.last_sequence)
-    c.put(0, *v.detail.pair, *v.cycles.pair, v.reply.length)
+    c.put(0, *v.detail.pair, v.reply.length)
+    for port, half in zip(counter_ports(wire.Counter.BUSY), v.busy_before.pair, strict=True):
+        c.put(port, half)
     c.put(v.reply.first.address, v.last_reply)
     c.load(v.request.kind)
     c.add(wire.REPLY << 8)

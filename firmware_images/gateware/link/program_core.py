@@ -8,9 +8,14 @@ from __future__ import annotations
 from edge_sdk.firmware_images.contract import isa, wire
 from edge_sdk.firmware_images.contract.geometry import MAX_TOP_K
 from edge_sdk.firmware_images.contract.wire import Code, Type
-from edge_sdk.firmware_images.gateware.link.assembler import NEXT, Port
-from edge_sdk.firmware_images.gateware.link.bus import CORE_COUNTERS, Input, Output, Status
-from edge_sdk.firmware_images.gateware.link.macros import Macros
+from edge_sdk.firmware_images.gateware.link.assembler import NEXT
+from edge_sdk.firmware_images.gateware.link.bus import (
+    CORE_COUNTERS,
+    Input,
+    Output,
+    Status,
+)
+from edge_sdk.firmware_images.gateware.link.macros import Macros, counter_ports
 from edge_sdk.firmware_images.gateware.ports import Task
 
 HANDLERS = {
@@ -65,7 +70,7 @@ def _execute(p: Macros) -> None:
     c.put(NEXT, Output.WORD)
     p.count_down(v.count, "execute word")
     p.run(Task.EXECUTE)
-    p.copy(v.cycles, v.reply.payload)
+    p.busy_since_accepted(v.reply.payload)
     c.put(wire.REPLIES[Type.EXECUTE].size, v.reply.length)
     c.jump("reply")
 
@@ -84,10 +89,10 @@ def _feed(p: Macros) -> None:
     c.subtract(count)
     c.subtract(count)
     c.if_nonzero(Code.BAD_LENGTH.name)
-    _needs_model(p)
     c.load(count)
-    c.if_zero(Code.BAD_ARGUMENT.name)
-    p.refuse_above(count, wire.MAX_FEED, Code.BAD_ARGUMENT.name)
+    c.if_zero(Code.BAD_LENGTH.name)
+    p.refuse_above(count, wire.MAX_FEED, Code.BAD_LENGTH.name)
+    _needs_model(p)
     p.refuse_above(top_k, MAX_TOP_K, Code.BAD_ARGUMENT.name)
     p.copy(v.position, v.detail)
     for i in range(2):
@@ -126,7 +131,7 @@ def _feed(p: Macros) -> None:
     c.put(count, left)
     p.add(v.position, v.position, left)
     p.copy(v.position, v.reply.payload)
-    p.copy(v.cycles, v.reply.payload[2])
+    p.busy_since_accepted(v.reply.payload[2])
     c.jump("reply")
 
 
@@ -165,9 +170,9 @@ def _counters(p: Macros) -> None:
     place = v.reply.payload
     c.label("counters")
     p.now(place)
-    for i in range(len(CORE_COUNTERS)):
-        c.put(Port(Input.COUNTER + 2 * i), place[2 * i + 2])
-        c.put(Port(Input.COUNTER + 2 * i + 1), place[2 * i + 3])
+    for counter in CORE_COUNTERS:
+        for port, half in zip(counter_ports(counter), place[2 * counter].pair, strict=True):
+            c.put(port, half)
     p.copy(v.frames, place[2 * wire.Counter.FRAMES])
     p.copy(v.frame_errors, place[2 * wire.Counter.FRAME_ERRORS])
     c.put(wire.REPLIES[Type.COUNTERS].size, v.reply.length)
@@ -175,7 +180,7 @@ def _counters(p: Macros) -> None:
 
 
 def _run(p: Macros) -> None:
-    """`task`, to its end or the watchdog's; `cycles` goes up by what it took.
+    """`task`, to its end or the watchdog's.
 
     It comes back only if all is well; else it goes on at the refusal.
     """
@@ -195,7 +200,6 @@ def _run(p: Macros) -> None:
     c.jump(Code.WATCHDOG.name)
 
     c.label("run ended")
-    p.add(v.cycles, v.cycles, p.elapsed)
     c.load(Input.CODE)
     c.if_zero("run was good")
     c.put(Input.FAULT_LOW, v.detail)

@@ -40,6 +40,7 @@ def _load_begin(p: Macros) -> None:
     c, v = p.code, p.layout
     c.label("load begin")
     c.call("forget")
+    p.copy(v.request.payload, v.announced, SHA_WORDS)
     c.jump("reply")
 
     back = c.subroutine("forget")
@@ -85,7 +86,7 @@ def _operand(p: Macros) -> None:
 
 
 def _bounds(p: Macros) -> None:
-    """BAD_ADDRESS unless `count` elements from `address` are below `limit`."""
+    """BAD_ADDRESS unless there are `count` elements from `address` on, and at least one."""
     c, v = p.code, p.layout
     halfwords = v.settings.geometry.halfwords_per_word
     back = c.subroutine("in memory")
@@ -93,6 +94,11 @@ def _bounds(p: Macros) -> None:
         c.load(half)
         c.mask(halfwords - 1)
         c.if_nonzero(Code.BAD_ADDRESS.name)
+    c.load(v.count)
+    c.if_nonzero("not empty")
+    c.load(v.count[1])
+    c.if_zero(Code.BAD_ADDRESS.name)
+    c.label("not empty")
     c.put(Input.FOUND_LOW, v.limit)
     c.put(Input.FOUND_HIGH, v.limit[1])
     c.put(v.address, Output.MEMORY_LOW)
@@ -150,8 +156,8 @@ def _read(p: Macros) -> None:
     c, v = p.code, p.layout
     c.label("read")
     c.put(v.request.payload[3], v.count)
-    c.if_zero(Code.BAD_ARGUMENT.name)
-    p.refuse_above(v.count, wire.MAX_DATA // 2, Code.BAD_ARGUMENT.name)
+    c.if_zero(Code.BAD_LENGTH.name)
+    p.refuse_above(v.count, wire.MAX_DATA // 2, Code.BAD_LENGTH.name)
     c.call("operand")
     c.load(v.count)
     c.add(v.count)
@@ -224,6 +230,10 @@ def _load_commit(p: Macros) -> None:
     c.call("in memory")
     p.compare(v.count, p.constant_pair(isa.INSTRUCTION_HALFWORDS))
     c.if_no_carry(bad)
+    for i in range(SHA_WORDS):
+        c.load(sha[i])
+        c.subtract(v.announced[i])
+        c.if_nonzero(bad)
     c.call("sum")
     for port, half in ((Input.CRC_LOW, crc), (Input.CRC_HIGH, crc[1])):
         c.load(port)
