@@ -1,0 +1,266 @@
+"""A link in Amaranth's simulator, with block memory, a core that tests tell what to do, and a host.
+
+The host side is written here from docs/wire-protocol.md; it shares no code with devices/board.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.sim import Simulator
+
+from edge_sdk.firmware_images.contract import wire
+from edge_sdk.firmware_images.contract.geometry import Geometry
+from edge_sdk.firmware_images.gateware.link.layout import Settings
+from edge_sdk.firmware_images.gateware.link.link import Link
+from edge_sdk.firmware_images.gateware.link.memory_switch import MemorySwitch
+from edge_sdk.firmware_images.gateware.memory.block import BlockMemory
+from edge_sdk.firmware_images.gateware.ports import Task
+
+GEOMETRY = Geometry(
+    memory_bits=16,
+    memory_words=1024,
+    x_depth=64,
+    s_depth=128,
+    a_depth=64,
+    b_depth=32,
+    q_depth=16,
+)
+MANIFEST = bytes(range(40))
+BUILD_ID = b"\x01\x02\x03\x04\x05\x06\x07\x08"
+SETTINGS = {"manifest": MANIFEST, "build_id": BUILD_ID, "i2c_delay": 2, "i2c_patience": 40}
+PATIENCE = 200_000
+"""Clock cycles after which a test gives up."""
+Process = Callable[[Any], Any]
+"""A testbench of Amaranth's simulator."""
+
+
+def cobs(data: bytes) -> bytes:
+    """Encoded, without the zero at the end."""
+    out = b""
+    for block in data.split(b"\0"):
+        while len(block) >= 254:
+            out, block = out + b"\xff" + block[:254], block[254:]
+        out += bytes([len(block) + 1]) + block
+    return out
+
+
+def uncobs(data: bytes) -> bytes:
+    """Decoded; fails the test if it is malformed."""
+    out = b""
+    while data:
+        code, block, data = data[0], data[1 : data[0]], data[data[0] :]
+        assert code and len(block) == code - 1
+        out += block + (b"\0" if code < 255 and data else b"")
+    return out
+
+
+def frame(kind: int, sequence: int, payload: bytes = b"") -> bytes:
+    """A frame as it goes over the line."""
+    body = struct.pack("<BHH", kind, sequence, len(payload)) + payload
+    return cobs(body + struct.pack("<I", zlib.crc32(body))) + b"\0"
+
+
+def unframe(encoded: bytes) -> tuple[int, int, bytes]:
+    """Type, sequence number, payload; fails the test if anything is off."""
+    data = uncobs(encoded)
+    kind, sequence, length = struct.unpack_from("<BHH", data)
+    assert len(data) == length + 9
+    assert struct.unpack("<I", data[-4:])[0] == zlib.crc32(data[:-4])
+    return kind, sequence, data[5:-4]
+
+
+@dataclass
+class CoreState:
+    """What the core of a test has done and is to do."""
+
+    tasks: list[tuple[Task, int, int]] = field(default_factory=list)
+    instructions: list[bytes] = field(default_factory=list)
+    programs: list[int] = field(default_factory=list)
+    rams: dict[int, dict[int, int]] = field(default_factory=lambda: {i: {} for i in range(4)})
+    duration: int = 10
+    code: int = 0
+    fault: int = 0
+    stuck: bool = False
+    """Takes no task."""
+    deaf: bool = False
+    """Takes a task and never ends it."""
+    leaves: int = 0
+    """Words that it has asked memory for when it is broken off."""
+    scores: list[tuple[int, int]] = field(default_factory=list)
+    mantissa: int = 0
+    shift: int = 0
+    aborts: int = 0
+
+
+class Bench(wiring.Component):
+    """The link with what it needs around it; `core` and `memory` are for the tests' processes."""
+
+    def __init__(self, geometry: Geometry = GEOMETRY, **settings: Any) -> None:
+        self.link = Link(
+            Settings(geometry, 1_000_000, **{**SETTINGS, **settings})  # type: ignore[arg-type]
+        )
+        self.memory = BlockMemory(geometry.memory_bits, geometry.memory_words)
+        self.switch = MemorySwitch(geometry.memory_bits, self.memory.address_bits)
+        super().__init__({})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.link = self.link
+        m.submodules.memory = self.memory
+        m.submodules.switch = self.switch
+        wiring.connect(m, self.link.memory, self.switch.link)
+        wiring.connect(m, self.switch.memory, self.memory.port)
+        m.d.comb += self.switch.core_owns.eq(self.link.runs)
+        m.d.comb += self.link.line_idle.eq(1)
+        return m
+
+
+class Host:
+    """Talks to a simulated link, inside a testbench of Amaranth's simulator."""
+
+    def __init__(self, ctx: Any, link: Link) -> None:
+        self.ctx = ctx
+        self.link = link
+        self.sequence = 0xFFFF
+        self.out: list[int] = []
+
+    async def put(self, data: bytes) -> None:
+        """Bytes to the link; what it sends meanwhile is kept."""
+        stream = self.link.received
+        for byte in data:
+            self.ctx.set(stream.payload, byte)
+            self.ctx.set(stream.valid, 1)
+            for _ in range(PATIENCE):
+                took = self.ctx.get(stream.ready)
+                await self._tick()
+                if took:
+                    break
+            else:
+                raise AssertionError("the link takes no more bytes")
+            self.ctx.set(stream.valid, 0)
+
+    async def get(self, patience: int = PATIENCE) -> bytes | None:
+        """The next frame without its zero, or None if none comes."""
+        for _ in range(patience):
+            if 0 in self.out:
+                end = self.out.index(0)
+                found, self.out = self.out[:end], self.out[end + 1 :]
+                return bytes(found)
+            await self._tick()
+        return None
+
+    async def ask(self, kind: int, payload: bytes = b"") -> tuple[int, int, bytes]:
+        """One request and its reply."""
+        self.sequence = (self.sequence + 1) & 0xFFFF
+        await self.put(frame(kind, self.sequence, payload))
+        reply = await self.get()
+        assert reply is not None, "no reply"
+        return unframe(reply)
+
+    async def good(self, kind: wire.Type, payload: bytes = b"") -> bytes:
+        """The payload of a reply that is no refusal."""
+        got, sequence, data = await self.ask(kind, payload)
+        assert (got, sequence) == (kind | wire.REPLY, self.sequence), (got, data)
+        return data
+
+    async def refused(self, kind: int, payload: bytes = b"") -> tuple[wire.Code, int]:
+        """Code and detail of a refusal."""
+        got, sequence, data = await self.ask(kind, payload)
+        assert (got, sequence) == (wire.ERROR, self.sequence), (got, data)
+        request, code, detail = wire.REFUSAL.unpack(data)
+        assert request == kind
+        return wire.Code(code), detail
+
+    async def _tick(self) -> None:
+        sent = self.link.sent
+        self.ctx.set(sent.ready, 1)
+        if self.ctx.get(sent.valid):
+            self.out.append(self.ctx.get(sent.payload))
+        await self.ctx.tick()
+
+
+def core_process(bench: Bench, state: CoreState) -> Process:
+    """A core that does as `state` says, clock by clock."""
+    core, port = bench.link.core, bench.switch.core
+
+    async def process(ctx: Any) -> None:
+        left, busy = -1, 0
+        while True:
+            busy += left >= 0
+            ctx.set(core.counters[wire.Counter.BUSY], busy)
+            ctx.set(core.task.ready, int(left < 0 and not state.stuck))
+            ctx.set(core.top_count, len(state.scores))
+            taken = ctx.get(core.task.valid) and ctx.get(core.task.ready)
+            task = ctx.get(core.task.payload)
+            instruction, body = ctx.get(core.instruction), ctx.get(core.body)
+            ram, address = ctx.get(core.ram), ctx.get(core.ram_address)
+            write, data = ctx.get(core.ram_write), ctx.get(core.ram_write_data)
+            index, abort = ctx.get(core.top_index), ctx.get(core.abort)
+            await ctx.tick()
+            ctx.set(core.done, 0)
+            ctx.set(core.ram_read_data, state.rams[ram].get(address, 0))
+            if write:
+                state.rams[ram][address] = data
+            if index < len(state.scores):
+                ctx.set(core.top_row, state.scores[index][0])
+                ctx.set(core.top_sum, state.scores[index][1])
+            if taken:
+                left = state.duration
+                state.tasks.append((Task(task.task), task.token, task.top_k))
+                state.instructions.append(instruction.to_bytes(16, "little"))
+                state.programs.append(body)
+                if state.leaves:
+                    ctx.set(port.request.payload, {"address": 5, "count": state.leaves, "write": 0})
+                    ctx.set(port.request.valid, 1)
+                    await ctx.tick().until(port.request.ready)
+                    ctx.set(port.request.valid, 0)
+            elif left > 0 and not state.deaf:
+                left -= 1
+            if abort:
+                state.aborts += 1
+            if left == 0 or abort:
+                left = -1
+                ctx.set(core.done, 1)
+                ctx.set(core.code, wire.Code.WATCHDOG if abort else state.code)
+                ctx.set(core.fault, state.fault)
+                ctx.set(core.mantissa, state.mantissa)
+                ctx.set(core.shift, state.shift)
+
+    return process
+
+
+def run(
+    script: Callable[[Host, CoreState], Any],
+    *,
+    hello: bool = True,
+    processes: Callable[[Bench], list[Process]] = lambda bench: [],
+    geometry: Geometry = GEOMETRY,
+    **settings: Any,
+) -> CoreState:
+    """Run `script` against a new link; it has said HELLO before, unless told not to."""
+    bench = Bench(geometry, **settings)
+    state = CoreState()
+    simulator = Simulator(bench)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(core_process(bench, state), background=True)
+    for process in processes(bench):
+        simulator.add_testbench(process, background=True)
+
+    async def host(ctx: Any) -> None:
+        one = Host(ctx, bench.link)
+        ctx.set(bench.link.scl, 1)
+        ctx.set(bench.link.sda, 1)
+        if hello:
+            await one.good(wire.Type.HELLO)
+        await script(one, state)
+
+    simulator.add_testbench(host)
+    simulator.run()
+    return state
