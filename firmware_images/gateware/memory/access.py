@@ -74,9 +74,7 @@ class Access(wiring.Component):
             self.request.ready.eq(~self.active & self.accept),
             end_of_request.eq((more == 0) & (column == last_column)),
             end_of_row.eq(column.all()),
-            self.transfer.eq(
-                self.active & is_open & ~row_command & ~self.hold & self.may_transfer
-            ),
+            self.transfer.eq(self.active & is_open & ~row_command & ~self.hold & self.may_transfer),
         ]
         with m.If(row_age != 0):
             m.d.sync += row_age.eq(row_age - 1)

@@ -33,9 +33,7 @@ def address_pins(chip: Chip) -> int:
 
 def layout(chip: Chip) -> data.StructLayout:
     """One clock's command."""
-    return data.StructLayout(
-        {"code": Code, "bank": chip.bank_bits, "address": address_pins(chip)}
-    )
+    return data.StructLayout({"code": Code, "bank": chip.bank_bits, "address": address_pins(chip)})
 
 
 def mode(chip: Chip) -> int:

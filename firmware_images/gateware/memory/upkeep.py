@@ -74,14 +74,13 @@ class Upkeep(wiring.Component):
             m.d.sync += due.eq(due - 1)
 
         with m.FSM():
-            with m.State("CLOSE"):
-                with m.If(now & self.may_close):
-                    m.d.comb += [
-                        self.command.code.eq(Code.PRECHARGE),
-                        self.command.address.eq(PRECHARGE_ALL),
-                    ]
-                    m.d.sync += timer.eq(clocks.rp - 1)
-                    m.next = "REFRESH"
+            with m.State("CLOSE"), m.If(now & self.may_close):
+                m.d.comb += [
+                    self.command.code.eq(Code.PRECHARGE),
+                    self.command.address.eq(PRECHARGE_ALL),
+                ]
+                m.d.sync += timer.eq(clocks.rp - 1)
+                m.next = "REFRESH"
             with m.State("REFRESH"):
                 with m.If(now & (due != 0)):
                     m.d.comb += self.command.code.eq(Code.REFRESH)
