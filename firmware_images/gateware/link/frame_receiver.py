@@ -37,21 +37,25 @@ class FrameReceiver(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """A byte a cycle: the code byte of a block emits the zero that the block before implied."""
+        """A byte every two cycles: it is kept, then used.
+
+        The code byte of a block emits the zero that the block before implied.
+        """
         m = Module()
         remaining = Signal(8)
         zero_due = Signal()
         started = Signal()
         malformed = Signal()
 
-        byte = self.bytes.payload
+        byte = Signal(8)
+        kept = Signal()
         take = Signal()
         at_code = Signal()
         emit = Signal()
         full = Signal()
         m.d.comb += [
-            self.bytes.ready.eq(~self.ended & ~self.hold),
-            take.eq(self.bytes.valid & self.bytes.ready),
+            self.bytes.ready.eq(~kept),
+            take.eq(kept & ~self.ended & ~self.hold),
             at_code.eq(remaining == 0),
             emit.eq(take & (byte != 0) & (~at_code | zero_due)),
             full.eq(self.count == self.buffer_bytes),
@@ -59,6 +63,10 @@ class FrameReceiver(wiring.Component):
             self.data.eq(Mux(at_code, 0, byte)),
             self.good.eq(self.crc_good & ~malformed),
         ]
+        with m.If(~kept):
+            m.d.sync += [kept.eq(self.bytes.valid), byte.eq(self.bytes.payload)]
+        with m.Elif(take):
+            m.d.sync += kept.eq(0)
         with m.If(self.write):
             m.d.sync += self.count.eq(self.count + 1)
         with m.If(emit & full):

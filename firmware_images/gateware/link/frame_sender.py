@@ -41,7 +41,7 @@ class FrameSender(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """A byte takes two cycles: its address, then itself."""
+        """A byte takes three cycles: its address, its word, itself."""
         m = Module()
         at = Signal(self.address_bits + 1)
         tail = Signal(range(CRC_BYTES + 1))
@@ -49,7 +49,8 @@ class FrameSender(wiring.Component):
         block_tail = Signal.like(tail)
         code = Signal(8)
         at_zero = Signal()
-        # The word that belongs to `at` is there.
+        # Since `at` changed; then the byte that belongs to it is there.
+        age = Signal(2)
         settled = Signal()
 
         in_tail = Signal()
@@ -59,6 +60,11 @@ class FrameSender(wiring.Component):
             in_tail.eq(at == self.end),
             finished.eq(in_tail & tail[-1]),
             self.address.eq(at[1:]),
+            settled.eq(age.all()),
+            self.busy.eq(1),
+        ]
+        m.d.sync += [
+            age.eq(Mux(advance, 0, age << 1 | 1)),
             self.byte.eq(
                 Mux(
                     in_tail,
@@ -66,9 +72,7 @@ class FrameSender(wiring.Component):
                     self.word.word_select(at[0], 8),
                 )
             ),
-            self.busy.eq(1),
         ]
-        m.d.sync += settled.eq(~advance)
         with m.If(advance):
             with m.If(in_tail):
                 m.d.sync += tail.eq(tail + 1)
@@ -78,12 +82,12 @@ class FrameSender(wiring.Component):
         with m.FSM():
             with m.State("IDLE"):
                 m.d.comb += [self.busy.eq(0), self.crc_clear.eq(self.start)]
-                m.d.sync += [at.eq(self.first), tail.eq(0), settled.eq(0)]
+                m.d.sync += [at.eq(self.first), tail.eq(0), age.eq(0)]
                 with m.If(self.start):
                     m.next = "SUM"
             with m.State("SUM"):
                 with m.If(in_tail):
-                    m.d.sync += [at.eq(self.first), settled.eq(0)]
+                    m.d.sync += [at.eq(self.first), age.eq(0)]
                     m.next = "BLOCK"
                 with m.Elif(settled):
                     m.d.comb += [self.crc_feed.eq(1), advance.eq(1)]
@@ -104,7 +108,7 @@ class FrameSender(wiring.Component):
                         at.eq(block),
                         tail.eq(block_tail),
                         code.eq(code - 1),
-                        settled.eq(0),
+                        age.eq(0),
                     ]
                     m.next = "BYTES"
             with m.State("BYTES"), m.If(settled):

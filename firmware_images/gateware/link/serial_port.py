@@ -8,10 +8,10 @@ from __future__ import annotations
 from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
-from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from edge_sdk.firmware_images.contract.wire import RECEIVE_BUFFER
+from edge_sdk.firmware_images.gateware.link.byte_queue import ByteQueue
 from edge_sdk.firmware_images.gateware.link.uart import (
     DIVISOR_BITS,
     UartReceiver,
@@ -45,14 +45,14 @@ class SerialPort(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Two UART halves, two FIFOs, the rate."""
+        """Two UART halves, two queues, the rate."""
         m = Module()
         rx = Signal(init=1)
         m.submodules.synchronizer = FFSynchronizer(self.rx, rx, init=1)
         m.submodules.receiver = receiver = UartReceiver()
         m.submodules.transmitter = transmitter = UartTransmitter()
-        m.submodules.received = received = SyncFIFOBuffered(width=8, depth=RECEIVE_BUFFER)
-        m.submodules.sent = sent = SyncFIFOBuffered(width=8, depth=RECEIVE_BUFFER)
+        m.submodules.received = received = ByteQueue(RECEIVE_BUFFER)
+        m.submodules.sent = sent = ByteQueue(RECEIVE_BUFFER)
 
         divisor = Signal(DIVISOR_BITS, init=self.default_divisor)
         low = Signal(self.break_bits + 1)
@@ -68,13 +68,13 @@ class SerialPort(wiring.Component):
         m.d.comb += [
             receiver.divisor.eq(divisor),
             receiver.pin.eq(rx),
-            received.w_data.eq(receiver.data),
-            received.w_en.eq(receiver.valid),
+            received.input.payload.eq(receiver.data),
+            received.input.valid.eq(receiver.valid),
             transmitter.divisor.eq(divisor),
             self.tx.eq(transmitter.pin),
-            self.idle.eq(transmitter.idle & (sent.level == 0)),
+            self.idle.eq(transmitter.idle & sent.empty),
         ]
-        connect(m, received.r_stream, flipped(self.received))
-        connect(m, flipped(self.sent), sent.w_stream)
-        connect(m, sent.r_stream, transmitter.bytes)
+        connect(m, received.output, flipped(self.received))
+        connect(m, flipped(self.sent), sent.input)
+        connect(m, sent.output, transmitter.bytes)
         return m

@@ -15,7 +15,7 @@ MIN_DIVISOR = 4
 class UartReceiver(wiring.Component):
     """Samples the middle of each bit. `valid` is high for one cycle with each whole byte.
 
-    A byte whose stop bit is low is dropped: a break, or another rate.
+    A byte begins with an edge, and one whose stop bit is low is dropped: a break, another rate.
     """
 
     divisor: In(DIVISOR_BITS)
@@ -29,12 +29,14 @@ class UartReceiver(wiring.Component):
         timer = Signal(DIVISOR_BITS)
         bits = Signal(range(10))
         busy = Signal()
+        before = Signal()
         sample = Signal()
         m.d.comb += sample.eq(busy & (timer == 1))
         m.d.comb += self.valid.eq(sample & (bits == 9) & self.pin)
 
+        m.d.sync += before.eq(self.pin)
         with m.If(~busy):
-            m.d.sync += [busy.eq(~self.pin), bits.eq(0), timer.eq(self.divisor >> 1)]
+            m.d.sync += [busy.eq(before & ~self.pin), bits.eq(0), timer.eq(self.divisor >> 1)]
         with m.Elif(sample):
             m.d.sync += [timer.eq(self.divisor), bits.eq(bits + 1)]
             with m.If(bits != 9):
