@@ -16,7 +16,7 @@ T = sigmoid_table()
 
 def rounded(v: int, s: int) -> int:
     if s > 0:
-        return (v + 2 ** (s - 1)) >> s
+        return (v + (1 << (s - 1))) >> s
     return v << -s
 
 
