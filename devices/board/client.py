@@ -47,7 +47,7 @@ class Client:
         self._clock = clock
         self._decoder = Decoder()
         self._sequence = random.randrange(SEQUENCES)
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
 
     @property
     def errors(self) -> int:
@@ -56,7 +56,7 @@ class Client:
 
     def hello(self, seconds: float = HELLO_SECONDS) -> Hello:
         """Ask what the board is, and begin a new count of sequence numbers."""
-        with self._lock:
+        with self.lock:
             self._sequence = (self._sequence + _JUMP) % SEQUENCES
             frame = Frame(Type.HELLO, self._sequence).encode()
             reply = self._exchange(Type.HELLO, 2 * DELIMITER + frame, REPEAT_SECONDS, seconds)
@@ -76,7 +76,7 @@ class Client:
         work: seconds that the board needs for it, so that it is not repeated too soon. cost: bytes
         of the reply, for the same reason. Raises Refused, DeviceTimeout, DeviceDisconnected.
         """
-        with self._lock:
+        with self.lock:
             for _ in range(_RESYNCS):
                 self._sequence = (self._sequence + 1) % SEQUENCES
                 frame = Frame(kind, self._sequence, payload).encode()
@@ -96,7 +96,7 @@ class Client:
         A reply counts for all requests before it, so what they did must be checked afterwards.
         Raises Refused, DeviceTimeout, DeviceDisconnected.
         """
-        with self._lock:
+        with self.lock:
             for _ in range(_RESYNCS):
                 done = self._stream(kind, payloads)
                 if done == len(payloads):
