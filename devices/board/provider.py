@@ -127,3 +127,8 @@ def _unusable(port: Port, reason: str, remedy: str | None) -> DeviceInfo:
         reason=reason,
         remedy=remedy,
     )
+
+
+SERIAL = SerialProvider()
+SOCKET = RemoteProvider("socket")
+RFC2217 = RemoteProvider("rfc2217")
