@@ -15,7 +15,7 @@ from edge_sdk.firmware_images.contract.isa import INSTRUCTION_BYTES
 
 MAX_COUNT = 0xFFFF
 """Largest number of columns, rows or state values that an instruction can name."""
-LAYER_INSTRUCTIONS = 27
+LAYER_INSTRUCTIONS = 24
 HEAD_INSTRUCTIONS = 4
 EDGE_INSTRUCTIONS = 3
 """The boot record, EMB and the body's HALT."""
