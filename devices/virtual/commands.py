@@ -16,7 +16,7 @@ from edge_sdk.devices.board.integer_model import IntegerModel
 from edge_sdk.devices.board.protocol import NO_MODEL, pack_manifest
 from edge_sdk.devices.board.refusal import Refused
 from edge_sdk.devices.virtual.counting import Counting
-from edge_sdk.devices.virtual.kinds import BoardKind
+from edge_sdk.devices.board.kinds import BoardKind
 from edge_sdk.firmware_images.contract.geometry import MAX_TOP_K, Ram
 from edge_sdk.firmware_images.contract.isa import Boot, Instruction
 from edge_sdk.firmware_images.contract.wire import (
@@ -44,13 +44,13 @@ class Commands:
 
     def __init__(self, kind: BoardKind, build: str, features: tuple[str, ...], i2c: I2CBus) -> None:
         """build: 16 hex digits, of the image that was booted."""
-        self.counting = Counting(kind.geometry, kind.clock_hz, kind.cost)
+        self.counting = Counting(kind.geometry, kind.clock_hz)
         self.frames = self.frame_errors = 0
         """Counted by whoever decodes them."""
         self._kind = kind
         self._build = bytes.fromhex(build)
         self._manifest = pack_manifest(
-            kind.name, build, kind.clock_hz, kind.geometry, (*kind.features, *features)
+            kind.name, build, kind.clock_hz, kind.geometry, features
         )
         self._i2c = i2c
         self._core = IntegerModel(kind.geometry, cost=self.counting.charge)

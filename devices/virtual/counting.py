@@ -6,10 +6,10 @@ It knows wire.Counter and what each instruction adds; it does not know frames.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from edge_sdk.devices.board.operands import memory_span
 from edge_sdk.devices.board.refusal import Refused
+from edge_sdk.devices.virtual.cost import cycles_of
 from edge_sdk.firmware_images.contract.geometry import Geometry
 from edge_sdk.firmware_images.contract.isa import Instruction, Op
 from edge_sdk.firmware_images.contract.wire import Code, Counter
@@ -22,12 +22,9 @@ _MASK = 0xFFFF_FFFF
 class Counting:
     """Adds up cycles and words; stops a program that runs too long."""
 
-    def __init__(
-        self, geometry: Geometry, clock_hz: int, cost: Callable[[Instruction], int]
-    ) -> None:
+    def __init__(self, geometry: Geometry, clock_hz: int) -> None:
         self._geometry = geometry
         self._clock_hz = clock_hz
-        self._cost = cost
         self._power_on = time.monotonic()
         self._program = 0
         self.busy = 0
@@ -41,7 +38,7 @@ class Counting:
 
     def charge(self, one: Instruction) -> int:
         """Cycles of an instruction about to run; raises Refused(WATCHDOG)."""
-        cycles = self._cost(one)
+        cycles = cycles_of(one, self._geometry)
         self._program += cycles
         if self._program > WATCHDOG_CYCLES:
             raise Refused(Code.WATCHDOG, 0, "the program ran longer than the watchdog allows.")

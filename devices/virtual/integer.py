@@ -9,7 +9,7 @@ from edge_sdk.devices.board.link import SEQUENCES, Decoder, Frame
 from edge_sdk.devices.board.refusal import Refused
 from edge_sdk.devices.virtual.commands import Commands, I2CBus
 from edge_sdk.devices.virtual.engine import Sent
-from edge_sdk.devices.virtual.kinds import BoardKind
+from edge_sdk.devices.board.kinds import BoardKind
 from edge_sdk.firmware_images.contract.wire import ERROR, REFUSAL, REPLY, Code, Type
 
 FEATURES = ("simulated", "integer model")
