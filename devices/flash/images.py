@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import edge_sdk.firmware_images
+from edge_sdk.boards import BoardImage
 from edge_sdk.devices.board.kinds import KINDS, BoardKind, get_kind
 from edge_sdk.devices.flash.bitstream import read_bitstream
 from edge_sdk.errors import ImageRejected, NotFound
@@ -25,34 +25,12 @@ _COMMENT_BYTES = 4096
 _REQUIRED = {"board": str, "image": str, "sha256": str, "build_id": str, "bytes": int}
 
 
-@dataclass(frozen=True)
-class Image:
-    """A bitstream that may be loaded."""
-
-    kind: BoardKind
-    path: Path
-    sha256: str
-    """Hex."""
-    build: str | None
-    """What HELLO must report, 16 hex digits; None for a user's own file."""
-    details: dict[str, str] = field(default_factory=dict)
-    """What else its manifest tells: clock, resources, tool versions."""
-
-    def read(self) -> bytes:
-        """The bitstream, checked once more; raises ImageRejected."""
-        data = _contents(self.path)
-        if hashlib.sha256(data).hexdigest() != self.sha256:
-            raise _damaged(self.path, "its contents do not match its SHA-256")
-        _check(data, self.kind, self.path)
-        return data
-
-
 def images_root() -> Path:
     """Where the images that come with Edge SDK are."""
     return Path(edge_sdk.firmware_images.__file__).parent
 
 
-def list_images(root: Path | None = None) -> list[Image]:
+def list_images(root: Path | None = None) -> list[BoardImage]:
     """Every image with a manifest that can be read, by board; the files are not checked yet."""
     found = []
     for name in KINDS:
@@ -62,7 +40,7 @@ def list_images(root: Path | None = None) -> list[Image]:
     return found
 
 
-def choose_image(board: str, path: Path | None = None, root: Path | None = None) -> Image:
+def choose_image(board: str, path: Path | None = None, root: Path | None = None) -> BoardImage:
     """The image for `board`, or the user's own file `path` for it, checked from end to end.
 
     Raises NotFound if there is none, ImageRejected for one that is damaged, cut short, too long or
@@ -72,10 +50,10 @@ def choose_image(board: str, path: Path | None = None, root: Path | None = None)
     if path is not None:
         data = _contents(path)
         _check(data, kind, path)
-        return Image(kind, path, hashlib.sha256(data).hexdigest(), None)
+        return BoardImage(board, kind.title, path, hashlib.sha256(data).hexdigest(), None)
     for image in list_images(root):
-        if image.kind == kind:
-            image.read()
+        if image.board == board:
+            read_image(image)
             return image
     raise NotFound(
         f"there is no image for the board {board}.",
@@ -84,13 +62,22 @@ def choose_image(board: str, path: Path | None = None, root: Path | None = None)
     )
 
 
-def find_build(data: bytes, root: Path | None = None) -> Image | None:
+def read_image(image: BoardImage) -> bytes:
+    """The bitstream, checked from end to end; raises ImageRejected."""
+    data = _contents(image.path)
+    if hashlib.sha256(data).hexdigest() != image.sha256:
+        raise _damaged(image.path, "its contents do not match its SHA-256")
+    _check(data, get_kind(image.board), image.path)
+    return data
+
+
+def find_build(data: bytes, root: Path | None = None) -> BoardImage | None:
     """The shipped image that `data` is a copy of."""
     digest = hashlib.sha256(data).hexdigest()
     return next((image for image in list_images(root) if image.sha256 == digest), None)
 
 
-def _from_manifest(folder: Path) -> Image:
+def _from_manifest(folder: Path) -> BoardImage:
     path = folder / MANIFEST
     try:
         raw: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
@@ -106,8 +93,9 @@ def _from_manifest(folder: Path) -> Image:
         for name, value in raw.items()
         if name not in _REQUIRED and isinstance(value, str | int | float)
     }
-    return Image(
-        get_kind(folder.name), folder / raw["image"], raw["sha256"], raw["build_id"], details
+    board, title = folder.name, get_kind(folder.name).title
+    return BoardImage(
+        board, title, folder / raw["image"], raw["sha256"], raw["build_id"], details
     )
 
 

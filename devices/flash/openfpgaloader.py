@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import queue
 import re
 import subprocess
 import threading
@@ -55,7 +56,7 @@ KNOWN = (
         r"error while loading shared libraries: (\S+?):",
         MissingExtra,
         "openFPGALoader needs the system's library {0}, which is not installed.",
-        "on Debian or Ubuntu: `sudo apt install libusb-1.0-0 libhidapi-libusb0 libftdi1-2`.",
+        "on Debian or Ubuntu: `sudo apt install libusb-1.0-0 libftdi1-2`.",
     ),
     _Known(
         r"hardware requires 0x(?:f{8}|0{8})\b",
@@ -221,18 +222,23 @@ def _follow(process: subprocess.Popen[bytes], progress: Progress, cancel: thread
 
 def _pieces(process: subprocess.Popen[bytes]) -> Iterator[str]:
     """Pieces of the output as they come, and "" at least every _POLL_SECONDS."""
-    assert process.stdout is not None
-    found: list[bytes] = []
-    done = threading.Event()
+    found: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    stream = process.stdout
+    assert stream is not None
 
     def read() -> None:
-        stream = process.stdout
-        while stream is not None and (data := stream.read1(4096)):  # type: ignore[attr-defined]
-            found.append(data)
-        done.set()
+        # An empty piece, at the end of the output, is passed on as well.
+        while data := os.read(stream.fileno(), 4096):
+            found.put(data)
+        found.put(b"")
 
     threading.Thread(target=read, name="programmer output", daemon=True).start()
-    while not done.wait(_POLL_SECONDS) or found:
-        data = b"".join(found[: len(found)])
-        del found[: len(found)]
+    while True:
+        try:
+            data = found.get(timeout=_POLL_SECONDS)
+        except queue.Empty:
+            yield ""
+            continue
+        if not data:
+            return
         yield data.decode("utf-8", "replace")
