@@ -85,13 +85,13 @@ class BoardDevice:
                 f"the memory of the board {self._uri} failed its own test at power-on.",
                 hint="switch it off and on; if it persists, the memory or its clock is at fault.",
             )
-        image = self._compiled(model, progress)
+        image = self.compiled(model, progress)
         self.hello = self.client.hello()
         upload(self.client, self.hello, image.data, image.sha256, progress)
         self._session = BoardSession(self, model, image, self._options.candidates)
         return self._session
 
-    def _compiled(self, model: Model, progress: Progress | None) -> MemoryImage:
+    def compiled(self, model: Model, progress: Progress | None) -> MemoryImage:
         """The image of `model`, compiled once for this device."""
         if self._image is None or self._image.model != model.sha256:
             self._image = compile_model(

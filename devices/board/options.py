@@ -31,7 +31,7 @@ class Options:
 
 
 def read_options(uri: DeviceURI, others: Collection[str] = ()) -> Options:
-    """The options of `uri`; raises UsageError for one out of range or, unless in `others`, unknown."""
+    """The options of `uri`, which may have `others`, too; raises UsageError for any other."""
     known = ("baud", "candidates", "shunt", *others)
     for name in uri.options:
         if name not in known:

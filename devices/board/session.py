@@ -62,6 +62,10 @@ class BoardSession:
         self._scale = float(1 << image.formats.state)
         self._token_seconds: float | None = None
         self._closed = self._doubtful = False
+        # The conversation is `_known` and the ids fed since; the board should hold just that.
+        self._known = self._zero()
+        self._since: list[int] = []
+        self._position = 0
         self.cycles = 0
         """Clock cycles that the board has computed for this session."""
         self.tokens = 0
@@ -167,9 +171,7 @@ class BoardSession:
     def reset(self) -> None:
         """Forget everything: the zero state."""
         self._check_open()
-        config = self._model.config
-        zeros = np.zeros((config.num_layers, config.hidden_size), np.float32)
-        self._remember(State(self._model.sha256, 0, zeros))
+        self._remember(self._zero())
         self._write_known()
 
     def close(self) -> None:
@@ -257,10 +259,15 @@ class BoardSession:
 
     # The state on the board and what is known of it.
 
+    def _zero(self) -> State:
+        config = self._model.config
+        zeros = np.zeros((config.num_layers, config.hidden_size), np.float32)
+        return State(self._model.sha256, 0, zeros)
+
     def _remember(self, state: State) -> None:
         """`state` is where the conversation is from here on, whatever the board holds."""
         self._known = state
-        self._since: list[int] = []
+        self._since = []
         self._position = state.position
 
     def _settle(self) -> None:

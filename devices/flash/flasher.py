@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edge_sdk.boards import BoardImage, BoardPort, FlashPlan, FlashReport, SelfTest
@@ -75,11 +75,6 @@ class BoardFlasher:
         if board is not None:
             get_kind(board)
         found = self._port(board, port)
-        if found is not None and found.trouble is not None:
-            raise EdgeError(
-                f"the port {found.path} cannot be used: {found.trouble}.",
-                hint="close what uses it, or choose another with --port.",
-            )
         name = board or (found.board if found else None)
         if name is None:
             raise UsageError(
@@ -103,7 +98,7 @@ class BoardFlasher:
         """The port that is meant, or None if there is none to ask at."""
         if path is not None:
             known = {port.path: port for port in list_ports()}
-            return look_at(known.get(path, Port(path, path, None)))
+            return _ask(known.get(path, Port(path, path, None)))
         ports = [port for port in self.ports() if port.board is not None]
         fitting = [port for port in ports if board in (None, port.board)]
         if board is not None and ports and not fitting:
@@ -180,21 +175,28 @@ class BoardFlasher:
 
 def look_at(port: Port) -> BoardPort:
     """What answers at `port`; never raises."""
-    hint = next((kind.name for kind in KINDS.values() if kind.usb_product in port.title), None)
-    board, build, trouble = hint, None, None
     try:
-        client = Client(PortTransport(port.path, DEFAULT_BAUD))
-        try:
-            hello = greet(client)
-            board, build = hello.board, hello.build
-        finally:
-            client.close()
+        return _ask(port)
+    except EdgeError as error:
+        return replace(_silent(port), trouble=error.message.rstrip("."))
+
+
+def _ask(port: Port) -> BoardPort:
+    """What answers at `port`; raises DeviceNotFound, DeviceBusy, DevicePermission."""
+    client = Client(PortTransport(port.path, DEFAULT_BAUD))
+    try:
+        hello = greet(client)
+        return replace(_silent(port), board=hello.board, build=hello.build)
     except DeviceTimeout:
         # Nothing of ours runs there, which is why one flashes.
-        pass
-    except EdgeError as error:
-        trouble = error.message.rstrip(".")
-    return BoardPort(port.path, port.uri, port.title, port.serial, board, build, trouble)
+        return _silent(port)
+    finally:
+        client.close()
+
+
+def _silent(port: Port) -> BoardPort:
+    hint = next((kind.name for kind in KINDS.values() if kind.usb_product in port.title), None)
+    return BoardPort(port.path, port.uri, port.title, port.serial, hint, None)
 
 
 def _path_now(port: BoardPort) -> str:

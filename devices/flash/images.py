@@ -94,9 +94,7 @@ def _from_manifest(folder: Path) -> BoardImage:
         if name not in _REQUIRED and isinstance(value, str | int | float)
     }
     board, title = folder.name, get_kind(folder.name).title
-    return BoardImage(
-        board, title, folder / raw["image"], raw["sha256"], raw["build_id"], details
-    )
+    return BoardImage(board, title, folder / raw["image"], raw["sha256"], raw["build_id"], details)
 
 
 def _contents(path: Path) -> bytes:

@@ -13,10 +13,10 @@ from collections.abc import Callable
 import numpy as np
 
 from edge_sdk.devices.board.integer_model import IntegerModel
+from edge_sdk.devices.board.kinds import BoardKind
 from edge_sdk.devices.board.protocol import NO_MODEL, pack_manifest
 from edge_sdk.devices.board.refusal import Refused
 from edge_sdk.devices.virtual.counting import Counting
-from edge_sdk.devices.board.kinds import BoardKind
 from edge_sdk.firmware_images.contract.geometry import MAX_TOP_K, Ram
 from edge_sdk.firmware_images.contract.isa import Boot, Instruction
 from edge_sdk.firmware_images.contract.wire import (
@@ -49,9 +49,7 @@ class Commands:
         """Counted by whoever decodes them."""
         self._kind = kind
         self._build = bytes.fromhex(build)
-        self._manifest = pack_manifest(
-            kind.name, build, kind.clock_hz, kind.geometry, features
-        )
+        self._manifest = pack_manifest(kind.name, build, kind.clock_hz, kind.geometry, features)
         self._i2c = i2c
         self._core = IntegerModel(kind.geometry, cost=self.counting.charge)
         self._announced = self._resident = NO_MODEL

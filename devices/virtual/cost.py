@@ -1,5 +1,7 @@
 """Clock cycles of an instruction (placeholder until cycles.py)."""
+
 from __future__ import annotations
+
 from edge_sdk.devices.board.operands import memory_span
 from edge_sdk.firmware_images.contract.geometry import Geometry
 from edge_sdk.firmware_images.contract.isa import Instruction, Op

@@ -5,11 +5,11 @@ It knows docs/wire-protocol.md, "One request, one reply"; `commands` knows what 
 
 from __future__ import annotations
 
+from edge_sdk.devices.board.kinds import BoardKind
 from edge_sdk.devices.board.link import SEQUENCES, Decoder, Frame
 from edge_sdk.devices.board.refusal import Refused
 from edge_sdk.devices.virtual.commands import Commands, I2CBus
 from edge_sdk.devices.virtual.engine import Sent
-from edge_sdk.devices.board.kinds import BoardKind
 from edge_sdk.firmware_images.contract.wire import ERROR, REFUSAL, REPLY, Code, Type
 
 FEATURES = ("simulated", "integer model")
@@ -28,9 +28,7 @@ class IntegerEngine:
 
     name = "integer model"
 
-    def __init__(
-        self, kind: BoardKind, build: str = UNKNOWN_BUILD, i2c: I2CBus = no_i2c
-    ) -> None:
+    def __init__(self, kind: BoardKind, build: str = UNKNOWN_BUILD, i2c: I2CBus = no_i2c) -> None:
         self.clock_hz = kind.clock_hz
         self._commands = Commands(kind, build, FEATURES, i2c)
         self._decoder = Decoder()
@@ -67,5 +65,3 @@ class IntegerEngine:
 
 def _refusal(frame: Frame, code: Code, detail: int) -> Frame:
     return Frame(ERROR, frame.sequence, REFUSAL.pack(frame.type, code, detail))
-
-
