@@ -45,13 +45,17 @@ MAX_ROOT_BITS = 56
 
 @dataclass(frozen=True)
 class Formats:
-    """Fractional bits of the int16 vectors of a model; its integer part is what is left of 15."""
+    """Fractional bits of the int16 vectors of a model; what is left of 15 holds whole numbers.
 
-    residual: int = 9
-    gates: int = 11
+    The defaults are what trained models were seen to need (docs/integer-contract.md): too little
+    headroom costs far more than too little resolution.
+    """
+
+    residual: int = 6
+    gates: int = 9
     """i, f and g."""
-    state: int = 12
-    glu: int = 11
+    state: int = 9
+    glu: int = 9
     """Both halves of the channel mixer."""
 
     def __post_init__(self) -> None:
