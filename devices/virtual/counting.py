@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import time
 
+from edge_sdk.devices.board.cycles import cycles_of
 from edge_sdk.devices.board.operands import memory_span
 from edge_sdk.devices.board.refusal import Refused
-from edge_sdk.devices.virtual.cost import cycles_of
 from edge_sdk.firmware_images.contract.geometry import Geometry
 from edge_sdk.firmware_images.contract.isa import Instruction, Op
 from edge_sdk.firmware_images.contract.wire import Code, Counter
