@@ -20,6 +20,8 @@ VERBS = {
     "chat": "talk with a model, in the terminal or through a pipe",
     "devices": "list the devices of this machine, the unusable ones with the reason",
     "doctor": "check this machine and say what to mend",
+    "flash": "load our image onto an FPGA board and check it",
+    "board": "simulate an FPGA board, or measure the link to one",
     "bench": "measure the speed and memory of a model on a device",
     "convert": "pack a published checkpoint into one ternary file",
     "pull": "download a model and pack it",
