@@ -107,6 +107,17 @@ class Simulation:
         """Queue bytes for the board to receive."""
         self._library.board_push(self._handle, data, len(data))
 
+    def load(self, image: bytes) -> None:
+        """Put `image` at address 0 of the memory chip: what an upload would leave there.
+
+        Raises UsageError if it does not fit, or if memory is not a chip of its own.
+        """
+        if not self._library.board_load(self._handle, image, len(image)):
+            raise UsageError(
+                f"an image of {len(image)} bytes cannot be put into the simulated memory.",
+                hint="upload it, or simulate a board with a larger memory.",
+            )
+
     def pop(self) -> bytes:
         """The bytes that the board has sent since the last call."""
         size = self._library.board_pending(self._handle)
@@ -165,6 +176,7 @@ def _load(path: Path) -> ctypes.CDLL:
         ("board_new", handle, [ctypes.c_uint32]),
         ("board_free", None, [handle]),
         ("board_push", None, [handle, ctypes.c_char_p, size]),
+        ("board_load", ctypes.c_int, [handle, ctypes.c_char_p, size]),
         ("board_pending", size, [handle]),
         ("board_pop", size, [handle, ctypes.c_char_p, size]),
         ("board_run", ctypes.c_uint64, [handle, ctypes.c_uint64, ctypes.c_int]),

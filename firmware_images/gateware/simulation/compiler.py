@@ -21,8 +21,8 @@ from edge_sdk.firmware_images.gateware.memory.chip import Chip
 
 HERE = Path(__file__).parent
 _COMPILERS = ("c++", "g++", "clang++")
-_FLAGS = ("-std=c++17", "-O1", "-shared", "-fPIC", "-fvisibility=hidden", "-w")
-"""-O1: -O2 and -O3 take several times as long and ran slower."""
+_FLAGS = ("-std=c++17", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-w")
+"""-O2 ran half as fast again as -O1 and compiles in less than a minute."""
 
 
 class ToolFailed(Exception):

@@ -9,8 +9,14 @@
 #include <cstring>
 #include <deque>
 #include <string>
+#include <type_traits>
 
 #include "design.cc"
+
+static_assert(
+    std::is_same<decltype(cxxrtl_design::p_top::p_tx____valid), cxxrtl::value<1>>::value,
+    "an output is a register: Board::cycle would read it a clock too late");
+
 #ifdef EDGE_SDRAM
 #include "sdram_chip.h"
 #include "sdram_parameters.h"  // kSdram
@@ -29,6 +35,9 @@ struct Board {
   uint32_t dq = 0;
 #endif
 
+  // One evaluation a clock: it computes what the inputs and the registers before the edge lead to,
+  // and then the edge. Outputs are combinational in the generated code, so after it they are still
+  // those of the clock that ended.
   void cycle() {
     const bool offer = !in.empty() && cycles >= next_in;
     const bool accept = cycles >= next_out;
@@ -38,11 +47,9 @@ struct Board {
 #ifdef EDGE_SDRAM
     top.p_sdram____dq__i.set<uint32_t>(dq);
 #endif
-    top.p_clk.set<bool>(false);
+    top.prev_p_clk = cxxrtl::value<1>{0u};
+    top.p_clk.set<bool>(true);
     top.step();
-    const bool taken = offer && top.p_rx____ready.get<bool>();
-    const bool sent = accept && top.p_tx____valid.get<bool>();
-    const uint8_t byte = top.p_tx____payload.get<uint8_t>();
 #ifdef EDGE_SDRAM
     edge::SdramInputs pins;
     pins.cke = top.p_sdram____cke.get<bool>();
@@ -57,13 +64,12 @@ struct Board {
     pins.oe = top.p_sdram____dq__oe.get<bool>();
     dq = chip.step(pins).dq;
 #endif
-    top.p_clk.set<bool>(true);
-    top.step();
-    if (taken) {
+    if (offer && top.p_rx____ready.get<bool>()) {
       in.pop_front();
       next_in = cycles + byte_cycles;
     }
-    if (sent) {
+    if (accept && top.p_tx____valid.get<bool>()) {
+      const uint8_t byte = top.p_tx____payload.get<uint8_t>();
       out.push_back(byte);
       next_out = cycles + byte_cycles;
       frame_sent = frame_sent || byte == 0;
@@ -100,6 +106,18 @@ EDGE_API void board_free(void* handle) { delete board_of(handle); }
 
 EDGE_API void board_push(void* handle, const uint8_t* data, size_t size) {
   board_of(handle)->in.insert(board_of(handle)->in.end(), data, data + size);
+}
+
+// Puts `size` bytes at address 0 of the memory chip, as an upload would; 0 if they do not fit.
+EDGE_API int board_load(void* handle, const uint8_t* data, size_t size) {
+#ifdef EDGE_SDRAM
+  std::vector<uint8_t>& storage = board_of(handle)->chip.storage();
+  if (size > storage.size()) return 0;
+  std::memcpy(storage.data(), data, size);
+  return 1;
+#else
+  return 0;
+#endif
 }
 
 EDGE_API size_t board_pending(void* handle) { return board_of(handle)->out.size(); }
