@@ -260,6 +260,12 @@ def test_stuck_data_lines_leave_no_memory(stuck: int, level: int) -> None:
     simulate(memory, core, Stuck(SMALL, HZ))
 
 
+def test_times_become_whole_clocks() -> None:
+    assert Clocks.of(SDR_32MIB_X16, 75e6) == Clocks(
+        rcd=2, rp=2, ras=4, rc=5, rfc=6, wr=2, mrd=2, power_up=15_000, refresh_interval=585
+    )
+
+
 def test_a_clock_too_slow_for_refreshes_is_refused() -> None:
     with pytest.raises(ValueError, match=r"1\.0 MHz"):
         Clocks.of(SDR_32MIB_X16, 1e6)
