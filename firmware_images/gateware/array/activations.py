@@ -6,7 +6,7 @@ It knows the order in which both come; it does not know weights.
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
@@ -34,7 +34,8 @@ class ActivationMemory(wiring.Component):
         super().__init__(
             {
                 "five": In(1),
-                "input": In(stream.Signature(ACTIVATION, always_ready=True)),
+                "write": In(1),
+                "activation": In(ACTIVATION),
                 "group": In(ceil_log2(depth)),
                 "values": Out(data.ArrayLayout(signed(8), lanes)),
             }
@@ -51,7 +52,7 @@ class ActivationMemory(wiring.Component):
         values = Signal(8 * self.lanes, reset_less=True)
         lane = Signal(self.lanes, init=1)  # one bit, at the lane of the next value
         group = Signal(range(self.depth + 1))
-        value = self.input.payload.value
+        value = self.activation.value
         first = lane[0]
 
         # After the fourth value of a byte comes the fifth, or the first of the next byte.
@@ -63,14 +64,14 @@ class ActivationMemory(wiring.Component):
             write.addr.eq(group),
             write.data.eq(Cat(value, [Mux(first, 0, value) for _ in range(1, self.lanes)])),
             write.en.eq(
-                Mux(self.input.valid & ~full, lane | first.replicate(self.lanes), 0),
+                Mux(self.write & ~full, lane | first.replicate(self.lanes), 0),
             ),
             read.addr.eq(self.group),
             self.values.as_value().eq(values),
         ]
         m.d.sync += values.eq(read.data)
-        with m.If(self.input.valid):
-            with m.If(self.input.payload.last):
+        with m.If(self.write):
+            with m.If(self.activation.last):
                 m.d.sync += [lane.eq(1), group.eq(0)]
             with m.Else():
                 m.d.sync += lane.eq(Mux(skip, lane.rotate_left(2), lane.rotate_left(1)))

@@ -56,8 +56,8 @@ class TernaryArray(wiring.Component):
             # The group read last is the one of the last word taken.
             port.activations.ready.eq(~rows.running),
             activations.five.eq(port.five),
-            activations.input.valid.eq(port.activations.valid & port.activations.ready),
-            activations.input.payload.eq(port.activations.payload),
+            activations.write.eq(port.activations.valid & port.activations.ready),
+            activations.activation.eq(port.activations.payload),
             activations.group.eq(rows.group),
             rows.five.eq(port.five),
             rows.columns.eq(port.columns),

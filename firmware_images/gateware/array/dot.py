@@ -5,7 +5,7 @@ It knows lanes and partial sums; it does not know encodings, addresses or how ma
 
 from __future__ import annotations
 
-from amaranth.hdl import Array, C, Cat, Module, Mux, Signal, Value, signed
+from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -57,8 +57,10 @@ class DotProduct(wiring.Component):
         for lane in range(self.lanes):
             x: Value = self.activations[lane]
             weight = self.weights[lane]
-            # By the numbers of weights.Select. One LUT a bit: two of x, two of the weight.
-            term = Array([C(0, signed(LANE_BITS)), x, ~x, x << 1])[weight.select.as_value()]
+            low, high = Value.cast(weight.select)
+            # One LUT a bit: two bits of x, two of the weight. A choice with a plain 0 in it would
+            # become a reset of the register, one more LUT a lane.
+            term = Mux(high, Mux(low, x << 1, ~x), x & low.replicate(LANE_BITS))
             stage = Signal(signed(LANE_BITS), reset_less=True)
             m.d.sync += stage.eq(term)
             terms.append(stage)
@@ -82,7 +84,11 @@ class DotProduct(wiring.Component):
         held = Signal(signed(ACCUMULATOR_BITS))
         total = Signal(signed(ACCUMULATOR_BITS))
         m.d.comb += total.eq(add(held, terms[0], carries[0]))
-        with m.If(valid):
-            m.d.sync += held.eq(Mux(last, 0, total))
-        m.d.sync += [self.done.eq(valid & last), self.sum.eq(total)]
+        clear = Signal()
+        m.d.comb += clear.eq(valid & last)
+        with m.If(clear):
+            m.d.sync += held.eq(0)
+        with m.Elif(valid):
+            m.d.sync += held.eq(total)
+        m.d.sync += [self.done.eq(clear), self.sum.eq(total)]
         return m

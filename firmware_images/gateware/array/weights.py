@@ -13,7 +13,7 @@ from amaranth.lib.wiring import In, Out
 from edge_sdk.firmware_images.contract.geometry import DIGITS_PER_BYTE, TRITS_PER_BYTE
 
 
-class Select(enum.Enum, shape=unsigned(2)):
+class Select(enum.IntEnum, shape=unsigned(2)):
     """What a lane adds for its activation x; INVERTED becomes -x with a carry of 1."""
 
     ZERO = 0
@@ -47,7 +47,7 @@ def table() -> list[int]:
             row = 0
             for lane, digit in enumerate(digits(byte, five)):
                 select = _OF_DIGIT[digit]
-                code = select.value | (select is Select.INVERTED) << 2
+                code = int(select) | (select == Select.INVERTED) << 2
                 row |= code << lane * WEIGHT.size
             rows.append(row)
     return rows

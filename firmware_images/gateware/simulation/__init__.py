@@ -1,0 +1,1 @@
+"""What stands around the gateware in a compiled simulation."""
