@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from edge_sdk.devices.board.integer_model import IntegerModel
 from edge_sdk.devices.board.refusal import Refused
+from edge_sdk.devices.board.ternary_rows import encode_rows
 from edge_sdk.firmware_images.contract.geometry import Geometry, Ram
 from edge_sdk.firmware_images.contract.isa import Flag, Instruction, Op
 from edge_sdk.firmware_images.contract.wire import Code
@@ -172,6 +173,26 @@ def test_the_recurrence(two: Both, n: int, c: int, f: int, h: int, shift: int) -
 @given(both, products)
 def test_products_in_place(two: Both, one: Instruction) -> None:
     two.run(replace(one, ram3=one.ram2, factor=one.extra))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_activation(seed: int) -> None:
+    """Seen through a matrix that picks one activation a row."""
+    two = Both(seed, 16, 15)
+    rows = encode_rows(np.eye(32, dtype=np.int8), two.geometry, five_trits=False)
+    gains = np.random.default_rng(seed).integers(-32768, 32768, 32).astype("<i2")
+    two.scalar.memory = rows.tobytes() + gains.tobytes()
+    two.model.memory.write(0, two.scalar.memory)
+    two.run(
+        Instruction(Op.QNT, n=32, address=rows.size // 2, ram1=Ram.A),
+        Instruction(Op.TMV, Flag.TOP, n=32, extra=32, factor=40000),
+        top_k=32,
+    )
+    scores = two.model.scores
+
+    assert sorted(zip(scores.rows.tolist(), scores.sums.tolist(), strict=True)) == sorted(
+        enumerate(two.scalar.q)
+    )
 
 
 def test_whole_tokens_of_a_model_of_odd_sizes(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_the_logits_are_the_float_models(embedding: str, tmp_path: Path) -> None
     path = packed_model(tmp_path, ODD, embedding=embedding)
     ids = [7, 90, 3, 44, 130, 0]
     with open_model(path) as opened, edge_sdk.open_device("cpu") as device:
-        image = compile_model(opened, chip(), formats=Formats(12, 12, 12, 12))
+        image = compile_model(opened, chip(), formats=Formats(13, 10, 12, 11))
         model = IntegerModel(chip(), image.data)
         exact = device.load(opened).logits(ids)
         for token, wanted in zip(ids, exact, strict=True):
