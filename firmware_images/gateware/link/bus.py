@@ -93,8 +93,10 @@ class Output(IntEnum):
     TASK = 19
     """Starts a task; memory belongs to the core until it ends."""
     ABORT = 20
-    RAM = 21
-    RAM_DATA = 22
+    RELEASE = 21
+    """Memory belongs to the link again, whether the core has ended or not."""
+    RAM = 22
+    RAM_DATA = 23
 
 
 CORE_COUNTERS = tuple(c for c in Counter if Counter.BUSY <= c <= Counter.SATURATIONS)

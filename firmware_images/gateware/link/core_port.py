@@ -17,8 +17,10 @@ from edge_sdk.firmware_images.gateware.ports import CoreSignature
 
 
 class CorePort(wiring.Component):
-    """Ports 16 to 63. `runs` from the start of a task to its end, or to an abort.
+    """Ports 16 to 63. `runs` from the start of a task to its end.
 
+    After an abort the core may need memory a little longer: what it has asked for is still to
+    come. A task that it has not taken ends with the abort.
     Eight WORDs make an instruction; the last two of them are the address of either program.
     """
 
@@ -61,7 +63,11 @@ class CorePort(wiring.Component):
                     self.runs.eq(1),
                 ]
             with m.Case(Output.ABORT):
-                m.d.sync += [core.task.valid.eq(0), self.runs.eq(0)]
+                m.d.sync += core.task.valid.eq(0)
+                with m.If(core.task.valid & ~core.task.ready):
+                    m.d.sync += self.runs.eq(0)
+            with m.Case(Output.RELEASE):
+                m.d.sync += self.runs.eq(0)
             with m.Case(Output.RAM):
                 m.d.sync += core.ram.eq(bus.data)
 

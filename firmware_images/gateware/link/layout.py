@@ -36,8 +36,9 @@ class Settings:
     """How long a new baud rate may stay without a good frame; two seconds if None."""
     i2c_delay: int | None = None
     """Turns of the delay in half a bit; 100 kHz or a little less if None."""
-    i2c_patience: int = 0xFFFF
-    """How often SCL is looked at before a slave that holds it low is given up."""
+    patience: int = 0xFFFF
+    """How often the program looks for what may never come: an I2C slave that lets go of SCL, a
+    core that obeys an abort, memory that answers."""
 
     def __post_init__(self) -> None:
         if len(self.manifest) > MANIFEST_LIMIT:

@@ -196,6 +196,13 @@ def _run(p: Macros) -> None:
     p.compare(p.elapsed, p.constant_pair(v.settings.watchdog_cycles))
     c.if_no_carry("run on")
     c.put(0, Output.ABORT)
+    c.put(v.settings.patience, v.count)
+    c.label("run broken off")
+    p.test(Status.TASK_RUNS)
+    c.if_zero("run over")
+    p.count_down(v.count, "run broken off")
+    c.label("run over")
+    c.put(0, Output.RELEASE)
     c.call("flush")
     c.jump(Code.WATCHDOG.name)
 
@@ -216,16 +223,15 @@ def _flush(p: Macros) -> None:
     Memory that does not answer is not waited for.
     """
     c, v = p.code, p.layout
-    patience = c.words()
     back = c.subroutine("flush")
     c.put(0, Output.MEMORY_LOW, Output.MEMORY_HIGH)
     halfwords = v.settings.geometry.halfwords_per_word
     c.put(halfwords, Output.READ_MEMORY)
-    c.put(0xFFFF, patience)
+    c.put(v.settings.patience, v.count)
     c.label("flush on")
     p.test(Status.MEMORY_VALID)
     c.if_nonzero("flushed")
-    p.count_down(patience, "flush on")
+    p.count_down(v.count, "flush on")
     c.jump_to(back)
     c.label("flushed")
     for _ in range(halfwords):

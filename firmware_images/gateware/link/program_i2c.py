@@ -214,7 +214,6 @@ class _Master:
     def _bit(self) -> None:
         """One bit: SDA set while SCL is low, looked at while it is high."""
         c = self.c
-        patience = c.words()
         back = c.subroutine("i2c bit")
         c.call("i2c high")
         c.load(Input.STATUS)
@@ -231,11 +230,11 @@ class _Master:
         c.store(Output.I2C)
         c.call("i2c delay")
         c.put(self.sda, Output.I2C)
-        c.put(self.v.settings.i2c_patience, patience)
+        c.put(self.v.settings.patience, self.v.count)
         c.label("i2c stretched")
         self.p.test(Status.SCL)
         c.if_nonzero("i2c risen")
-        self.p.count_down(patience, "i2c stretched")
+        self.p.count_down(self.v.count, "i2c stretched")
         c.jump("i2c held")
         c.label("i2c risen")
         c.call("i2c delay")

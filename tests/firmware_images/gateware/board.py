@@ -34,7 +34,7 @@ GEOMETRY = Geometry(
 )
 MANIFEST = bytes(range(40))
 BUILD_ID = b"\x01\x02\x03\x04\x05\x06\x07\x08"
-SETTINGS = {"manifest": MANIFEST, "build_id": BUILD_ID, "i2c_delay": 2, "i2c_patience": 40}
+SETTINGS = {"manifest": MANIFEST, "build_id": BUILD_ID, "i2c_delay": 2, "patience": 40}
 PATIENCE = 200_000
 """Clock cycles after which a test gives up."""
 Process = Callable[[Any], Any]
@@ -90,6 +90,8 @@ class CoreState:
     stuck: bool = False
     """Takes no task."""
     deaf: bool = False
+    """Takes a task and does not end it before it is broken off."""
+    dead: bool = False
     """Takes a task and never ends it."""
     leaves: int = 0
     """Words that it has asked memory for when it is broken off."""
@@ -221,11 +223,11 @@ def core_process(bench: Bench, state: CoreState) -> Process:
                     ctx.set(port.request.valid, 1)
                     await ctx.tick().until(port.request.ready)
                     ctx.set(port.request.valid, 0)
-            elif left > 0 and not state.deaf:
+            elif left > 0 and not state.deaf and not state.dead:
                 left -= 1
             if abort:
                 state.aborts += 1
-            if left == 0 or abort:
+            if left == 0 or (abort and not state.dead):
                 left = -1
                 ctx.set(core.done, 1)
                 ctx.set(core.code, wire.Code.WATCHDOG if abort else state.code)

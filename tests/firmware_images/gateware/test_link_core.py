@@ -99,7 +99,7 @@ def test_one_instruction() -> None:
     run(script)
 
 
-@pytest.mark.parametrize("how", ["stuck", "deaf"])
+@pytest.mark.parametrize("how", ["stuck", "deaf", "dead"])
 def test_the_watchdog_ends_a_core_that_does_not(how: str) -> None:
     async def script(host: Host, core: CoreState) -> None:
         await load(host, core)
@@ -109,6 +109,9 @@ def test_the_watchdog_ends_a_core_that_does_not(how: str) -> None:
         assert core.aborts == 1
         assert await host.refused(Type.RESET) == (Code.WATCHDOG, 0)
         setattr(core, how, False)
+        if how == "dead":  # nothing more to be had from that core, but the link answers
+            await host.good(Type.HELLO)
+            return
         # The position is what it was, and memory answers.
         assert await host.refused(Type.FEED, feed(2, [1])) == (Code.BAD_POSITION, 1)
         await host.good(Type.FEED, feed(1, [1]))
