@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,7 +74,7 @@ def open_files() -> set[str]:
     found = set()
     for entry in Path("/proc/self/fd").iterdir():
         try:
-            found.add(f"{entry.name}:{os.readlink(entry)}")
+            found.add(f"{entry.name}:{entry.readlink()}")
         except OSError:
             continue
     return found
