@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from edge_sdk.config import ModelConfig
@@ -61,11 +61,11 @@ def served(endpoint: Endpoint, engine: Engine | None = None, **settings: object)
         endpoint.close()
 
 
-def on_pty(engine: Engine | None = None, **settings: object) -> object:
+def on_pty(engine: Engine | None = None, **settings: object) -> AbstractContextManager[str]:
     return served(PtyEndpoint(), engine, **settings)
 
 
-def on_socket(engine: Engine | None = None, **settings: object) -> object:
+def on_socket(engine: Engine | None = None, **settings: object) -> AbstractContextManager[str]:
     return served(SocketEndpoint(0), engine, **settings)
 
 

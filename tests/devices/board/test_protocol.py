@@ -30,7 +30,8 @@ MANIFEST: dict[str, Any] = msgpack.unpackb(
 
 def hello(manifest: object = None, *, magic: bytes = b"EDGB", protocol: int = 1) -> bytes:
     head = REPLIES[Type.HELLO].pack(magic, protocol, 3, 16 << 20, 7, bytes(range(8)), b"m" * 32)
-    return head + msgpack.packb(MANIFEST if manifest is None else manifest)
+    packed: bytes = msgpack.packb(MANIFEST if manifest is None else manifest)
+    return head + packed
 
 
 def test_hello_is_read() -> None:

@@ -43,7 +43,8 @@ def test_tokens_are_the_integer_models(model: Model) -> None:
             order = np.argsort(scores.rows)
             assert np.array_equal(found.ids, scores.rows[order])
             assert np.array_equal(found.logits, scores.logits[order])
-            assert (found.ids.dtype, found.logits.dtype) == (np.int32, np.float32)
+            assert found.ids.dtype == np.int32
+            assert found.logits.dtype == np.float32
             assert found.best() == scores.rows[0]
             ids = [found.best()]
         assert np.array_equal(session.snapshot().hidden.ravel() * session._scale, wanted.snapshot())
@@ -135,7 +136,8 @@ def test_snapshots_go_round_exactly(model: Model) -> None:
         assert session.position == saved.position
         again = session.feed([4, 5, 6]).logits
         session.reset()
-        assert (session.position, session.snapshot().hidden.any()) == (0, False)
+        assert session.position == 0
+        assert not session.snapshot().hidden.any()
 
     assert np.array_equal(once, again)
 

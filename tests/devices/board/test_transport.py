@@ -11,6 +11,7 @@ import time
 import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any, cast
 
 import pytest
 import serial
@@ -21,6 +22,7 @@ from edge_sdk.devices.board.options import Options
 from edge_sdk.devices.board.rate import greet
 from edge_sdk.devices.board.transport import POLL_SECONDS, PortTransport
 from edge_sdk.devices.virtual.endpoint import PtyEndpoint
+from edge_sdk.devices.virtual.engine import Sent
 from edge_sdk.devices.virtual.integer import IntegerEngine
 from edge_sdk.errors import (
     DeviceBusy,
@@ -234,7 +236,7 @@ def test_a_board_that_takes_nothing_ends_a_write(monkeypatch: pytest.MonkeyPatch
 
 def test_a_board_over_a_socket(model: Model) -> None:
     with (
-        on_socket() as url,  # type: ignore[attr-defined]
+        on_socket() as url,
         BoardDevice.open(PortTransport(url, DEFAULT_BAUD), url, Options()) as device,
     ):
         assert device.client.transport.baud == 3_000_000
@@ -256,7 +258,7 @@ def test_a_socket_that_is_closed() -> None:
 
 def test_a_board_over_rfc2217(model: Model) -> None:
     with (
-        on_pty() as path,  # type: ignore[attr-defined]
+        on_pty() as path,
         rfc2217_server(path) as url,
         BoardDevice.open(PortTransport(url, DEFAULT_BAUD), url, Options(baud=500_000)) as device,
     ):
@@ -276,7 +278,8 @@ def rfc2217_server(path: str) -> Iterator[str]:
     class Port(serial.Serial):
         """A pty has no modem lines to tell of."""
 
-        cts = dsr = ri = cd = dtr = rts = False
+    for name in ("cts", "dsr", "ri", "cd", "dtr", "rts"):
+        setattr(Port, name, False)
 
     server = socket.create_server(("127.0.0.1", 0))
     stop = threading.Event()
@@ -285,7 +288,7 @@ def rfc2217_server(path: str) -> Iterator[str]:
         there, _ = server.accept()
         there.settimeout(0.005)
         port = Port(path, timeout=0)
-        manager = PortManager(port, Connection(there))
+        manager = PortManager(cast(Any, port), cast(Any, Connection(there)))
         while not stop.is_set():
             data = port.read(4096)
             if data:
@@ -308,7 +311,7 @@ def rfc2217_server(path: str) -> Iterator[str]:
 
 def test_the_rate_falls_back_on_a_cable_that_cannot_do_it(model: Model) -> None:
     with (
-        on_pty(max_baud=1_000_000) as path,  # type: ignore[attr-defined]
+        on_pty(max_baud=1_000_000) as path,
         BoardDevice.open(PortTransport(path, DEFAULT_BAUD), "x", Options()) as device,
     ):
         assert device.client.transport.baud == 1_000_000
@@ -316,7 +319,7 @@ def test_the_rate_falls_back_on_a_cable_that_cannot_do_it(model: Model) -> None:
 
 
 def test_a_host_that_died_leaves_a_board_that_answers(model: Model) -> None:
-    with on_pty() as path:  # type: ignore[attr-defined]
+    with on_pty() as path:
         first = BoardDevice.open(PortTransport(path, DEFAULT_BAUD), "x", Options())
         first.client.transport.close()  # without telling the board
         with BoardDevice.open(PortTransport(path, DEFAULT_BAUD), "x", Options()) as second:
@@ -362,10 +365,10 @@ def test_a_babbling_board_is_given_up_in_bounded_time() -> None:
 
 def test_a_boot_log_in_front_of_the_answer_does_no_harm() -> None:
     class Talkative(IntegerEngine):
-        def receive(self, data: bytes) -> list[object]:  # type: ignore[override]
+        def receive(self, data: bytes) -> list[Sent]:
             log = b"\r\nets Jun  8 2016 00:22:57\r\nrst:0x1 (POWERON_RESET)\r\n"
             found = super().receive(data)
-            return [type(sent)(log + b"\0" + sent.data, sent.cycles) for sent in found]
+            return [Sent(log + b"\0" + sent.data, sent.cycles) for sent in found]
 
     with served(PtyEndpoint(), Talkative(KIND)) as path:
         client = Client(PortTransport(path, DEFAULT_BAUD))
@@ -378,12 +381,12 @@ def test_a_board_that_resets_all_the_time_ends_in_a_typed_error(model: Model) ->
     class Resetting(IntegerEngine):
         count = 0
 
-        def receive(self, data: bytes) -> list[object]:  # type: ignore[override]
+        def receive(self, data: bytes) -> list[Sent]:
             self.count += 1
             if self.count % 5 == 0:
                 self.__dict__.update(IntegerEngine(KIND).__dict__, count=self.count)
                 return []
-            return super().receive(data)  # type: ignore[return-value]
+            return super().receive(data)
 
     with served(PtyEndpoint(), Resetting(KIND)) as path:
         for _ in range(3):
@@ -400,7 +403,7 @@ def test_no_descriptor_and_no_thread_is_left(model: Model) -> None:
     before, threads = open_files(), threading.active_count()
     for _ in range(3):
         with (
-            on_pty() as path,  # type: ignore[attr-defined]
+            on_pty() as path,
             BoardDevice.open(PortTransport(path, DEFAULT_BAUD), "x", Options()) as device,
         ):
             device.load(model).feed(PROMPT)

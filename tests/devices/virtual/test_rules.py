@@ -53,7 +53,9 @@ class Board:
         assert reply.type == kind | REPLY, refusal(reply)
         return reply.payload
 
-    def refused(self, kind: int, payload: bytes = b"", sequence: int | None = None) -> tuple:
+    def refused(
+        self, kind: int, payload: bytes = b"", sequence: int | None = None
+    ) -> tuple[Code, int]:
         reply = self.ask(kind, payload, sequence)
         request, code, detail = refusal(reply)
         assert request == kind
