@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import threading
+import tty
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from edge_sdk.config import ModelConfig
@@ -67,6 +70,20 @@ def on_pty(engine: Engine | None = None, **settings: object) -> AbstractContextM
 
 def on_socket(engine: Engine | None = None, **settings: object) -> AbstractContextManager[str]:
     return served(SocketEndpoint(0), engine, **settings)
+
+
+@contextmanager
+def bare_pty() -> Iterator[tuple[int, str]]:
+    """(the board's end, the host's path)."""
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    path = os.ttyname(slave)
+    os.close(slave)
+    try:
+        yield master, path
+    finally:
+        with suppress(OSError):
+            os.close(master)
 
 
 def open_files() -> set[str]:

@@ -23,8 +23,7 @@ from edge_sdk.firmware_images.contract.wire import DEFAULT_BAUD
 from edge_sdk.model_file import Model
 from edge_sdk.registry import open_device
 from edge_sdk.uri import DeviceURI
-from tests.devices.board.boards import PROMPT, on_pty, on_socket
-from tests.devices.board.test_transport import bare_pty
+from tests.devices.board.boards import PROMPT, bare_pty, on_pty, on_socket
 
 needs_pty = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
 
