@@ -22,8 +22,8 @@ from edge_sdk.firmware_images.contract.wire import Code, Counter, HelloFlag, Spa
 MAX_MANIFEST = 256
 NO_MODEL = bytes(32)
 """HELLO's model where none is resident."""
-_TEXTS = ("board", "build", "schema")
-_NUMBERS = ("clock_hz", "lanes", "memory_bits", "isa")
+_TEXTS = ("board", "schema")
+_NUMBERS = ("clock_hz", "memory_bits", "isa")
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def test_hello_is_read() -> None:
         (hello({}), "'board'"),
         (hello(MANIFEST | {"board": "a\x1b[2J"}), "'board'"),
         (hello(MANIFEST | {"clock_hz": 0}), "'clock_hz'"),
-        (hello(MANIFEST | {"lanes": True}), "'lanes'"),
+        (hello(MANIFEST | {"isa": True}), "'isa'"),
         (hello(MANIFEST | {"memory_bits": 7}), "7 bits"),
         (hello(MANIFEST | {"geometry": [1, 2, 3, 4]}), "five depths"),
         (hello(MANIFEST | {"features": [1]}), "'features'"),
