@@ -14,11 +14,12 @@ import numpy as np
 
 from edge_sdk.devices.board.integer_model import IntegerModel
 from edge_sdk.devices.board.kinds import BoardKind
-from edge_sdk.devices.board.protocol import NO_MODEL, pack_manifest
+from edge_sdk.devices.board.protocol import NO_MODEL
 from edge_sdk.devices.board.refusal import Refused
 from edge_sdk.devices.virtual.counting import Counting
 from edge_sdk.firmware_images.contract.geometry import MAX_TOP_K, Ram
 from edge_sdk.firmware_images.contract.isa import INSTRUCTION_HALFWORDS, Boot, Instruction
+from edge_sdk.firmware_images.contract.manifest import pack_manifest
 from edge_sdk.firmware_images.contract.wire import (
     MAGIC,
     MAX_DATA,

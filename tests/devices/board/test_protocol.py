@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 
 from edge_sdk.devices.board.kinds import KINDS
 from edge_sdk.devices.board.protocol import (
-    MAX_MANIFEST,
     pack_feed,
-    pack_manifest,
     read_counters,
     read_fed,
     read_hello,
@@ -20,6 +18,7 @@ from edge_sdk.devices.board.protocol import (
 )
 from edge_sdk.errors import LinkError
 from edge_sdk.firmware_images.contract import wire
+from edge_sdk.firmware_images.contract.manifest import MAX_MANIFEST, pack_manifest
 from edge_sdk.firmware_images.contract.wire import REPLIES, Code, Counter, Type
 
 KIND = KINDS["ulx3s-85f"]
