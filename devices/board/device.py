@@ -21,12 +21,10 @@ from edge_sdk.devices.board.transport import Transport
 from edge_sdk.devices.board.upload import upload
 from edge_sdk.errors import EdgeError, LinkError, UnsupportedOperation, VerifyFailed
 from edge_sdk.firmware_images.contract import isa
+from edge_sdk.firmware_images.contract.manifest import SIMULATED
 from edge_sdk.firmware_images.contract.wire import DEFAULT_BAUD, REQUESTS, Type
 from edge_sdk.model_file import Model
 from edge_sdk.telemetry import Provenance, Reading, Telemetry
-
-SIMULATED = "simulated"
-"""A feature that a virtual board names, so that nobody takes it for hardware."""
 
 
 class BoardDevice:

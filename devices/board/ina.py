@@ -57,7 +57,7 @@ def watts(read: ReadRegister, found: Chip | str | None, shunt_ohms: float | None
         what = f"only {found} answers" if found else "no power monitor answers"
         return _no(
             f"{what} on the board's I2C pins",
-            "wire an INA219 or INA226 into its supply, to the pins that docs/boards.md names.",
+            "wire an INA219 or INA226 into its supply and to those pins; see docs/boards.md.",
         )
     if shunt_ohms is None:
         return _no(

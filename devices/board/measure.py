@@ -10,11 +10,12 @@ import time
 from typing import Any
 
 from edge_sdk.device import Progress
-from edge_sdk.devices.board.device import SIMULATED, BoardDevice
+from edge_sdk.devices.board.device import BoardDevice
 from edge_sdk.devices.board.link import Frame
 from edge_sdk.devices.board.protocol import pack_feed
 from edge_sdk.devices.board.upload import upload
 from edge_sdk.errors import UnsupportedOperation, UsageError
+from edge_sdk.firmware_images.contract.manifest import SIMULATED
 from edge_sdk.firmware_images.contract.wire import REPLIES, TOP_ENTRY, Type
 from edge_sdk.model_file import Model
 from edge_sdk.registry import open_device

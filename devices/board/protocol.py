@@ -15,15 +15,15 @@ import msgpack
 
 from edge_sdk.devices.board.refusal import Refused
 from edge_sdk.errors import LinkError
-from edge_sdk.firmware_images.contract import isa, wire
+from edge_sdk.firmware_images.contract import wire
 from edge_sdk.firmware_images.contract.geometry import Geometry
+from edge_sdk.firmware_images.contract.manifest import MAX_MANIFEST
 from edge_sdk.firmware_images.contract.wire import Code, Counter, HelloFlag, Space, Type
 
-MAX_MANIFEST = 256
 NO_MODEL = bytes(32)
 """HELLO's model where none is resident."""
-_TEXTS = ("board", "build", "schema")
-_NUMBERS = ("clock_hz", "lanes", "memory_bits", "isa")
+_TEXTS = ("board", "schema")
+_NUMBERS = ("clock_hz", "memory_bits", "isa")
 
 
 @dataclass(frozen=True)
@@ -128,33 +128,6 @@ def _manifest(data: bytes) -> dict[str, Any]:
 
 def _positive(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1 << 32
-
-
-def pack_manifest(
-    board: str, build: str, clock_hz: int, geometry: Geometry, features: Sequence[str] = ()
-) -> bytes:
-    """The manifest that a board's HELLO carries; raises ValueError if it is too long."""
-    value = {
-        "board": board,
-        "build": build,
-        "clock_hz": clock_hz,
-        "lanes": geometry.lanes,
-        "memory_bits": geometry.memory_bits,
-        "isa": isa.VERSION,
-        "schema": wire.schema(),
-        "geometry": [
-            geometry.x_depth,
-            geometry.s_depth,
-            geometry.a_depth,
-            geometry.b_depth,
-            geometry.q_depth,
-        ],
-        "features": list(features),
-    }
-    packed: bytes = msgpack.packb(value)
-    if len(packed) > MAX_MANIFEST:
-        raise ValueError(f"a manifest has at most {MAX_MANIFEST} bytes, not {len(packed)}")
-    return packed
 
 
 def pack_feed(position: int, top_k: int, ids: Sequence[int]) -> bytes:

@@ -42,9 +42,11 @@ _FAILURES: tuple[type[Exception], ...] = (
     TypeError,
     ValueError,
     AttributeError,
+    NotImplementedError,
 )
 """What pyserial 3.5 raises: besides its own, bare OSError from in_waiting after an unplug, and
-TypeError or AttributeError where another thread closes the port under a reader."""
+TypeError or AttributeError where another thread closes the port under a reader, and
+NotImplementedError for what a kind of port lacks."""
 with suppress(ImportError):  # Windows has none
     import termios
 
@@ -89,14 +91,17 @@ class PortTransport:
         self.baud: int | None = baud
         self._remote = "://" in url
         self._is_socket = url.startswith("socket://")
-        options: dict[str, Any] = {"timeout": POLL_SECONDS, "write_timeout": WRITE_SECONDS}
+        options: dict[str, Any] = {"timeout": POLL_SECONDS}
+        if not url.startswith("rfc2217://"):
+            # There pyserial refuses it; what it writes to is a socket's buffer.
+            options["write_timeout"] = WRITE_SECONDS
         if not self._remote and os.name == "posix":
             options["exclusive"] = True
         try:
             self._port = serial.serial_for_url(url, baud, **options)
         except _FAILURES as error:
             raise _not_opened(url, error, self._remote) from error
-        with suppress(*_FAILURES, NotImplementedError):
+        with suppress(*_FAILURES):
             # FTDI chips hold short answers back for 16 ms otherwise.
             self._port.set_low_latency_mode(True)
 

@@ -15,7 +15,6 @@ from edge_sdk.config import ModelConfig
 from edge_sdk.device import Progress
 from edge_sdk.devices.board.device import BoardDevice
 from edge_sdk.devices.board.integer_model import IntegerModel
-from edge_sdk.devices.board.program import compile_model
 from edge_sdk.errors import VerifyFailed
 from edge_sdk.model_file import open_model
 from edge_sdk.random_model import write_random_model
@@ -36,10 +35,9 @@ def run_self_test(device: BoardDevice, progress: Progress | None = None) -> Self
         path = Path(folder) / "self-test.edge"
         write_random_model(path, CONFIG, "self-test", seed=7)
         with open_model(path) as model:
-            image = compile_model(model, device.hello.geometry, memory_bytes=device.hello.memory)
-            wanted = IntegerModel(device.hello.geometry, image.data)
             session = device.load(model, progress=progress)
             try:
+                wanted = IntegerModel(device.hello.geometry, device.compiled(model, None).data)
                 ids = list(PROMPT)
                 for index in range(TOKENS):
                     report("self-test", index, TOKENS)

@@ -14,11 +14,12 @@ import numpy as np
 
 from edge_sdk.devices.board.integer_model import IntegerModel
 from edge_sdk.devices.board.kinds import BoardKind
-from edge_sdk.devices.board.protocol import NO_MODEL, pack_manifest
+from edge_sdk.devices.board.protocol import NO_MODEL
 from edge_sdk.devices.board.refusal import Refused
 from edge_sdk.devices.virtual.counting import Counting
 from edge_sdk.firmware_images.contract.geometry import MAX_TOP_K, Ram
-from edge_sdk.firmware_images.contract.isa import Boot, Instruction
+from edge_sdk.firmware_images.contract.isa import INSTRUCTION_HALFWORDS, Boot, Instruction
+from edge_sdk.firmware_images.contract.manifest import pack_manifest
 from edge_sdk.firmware_images.contract.wire import (
     MAGIC,
     MAX_DATA,
@@ -110,6 +111,7 @@ class Commands:
             raise _refused(Code.BAD_LENGTH)
         ram = self._ram_of(space, reserved)
         if ram is not None:
+            self._check_ram(ram, address, len(data) // 2)
             self._core.write_ram(ram, address, np.frombuffer(data, "<i2"))
             return b""
         self._check_aligned(address, len(data) // 2)
@@ -120,10 +122,11 @@ class Commands:
 
     def _read(self, payload: bytes) -> bytes:
         space, reserved, address, count = REQUESTS[Type.READ].unpack(payload)
-        ram = self._ram_of(space, reserved)
         if not 1 <= count <= MAX_DATA // 2:
             raise _refused(Code.BAD_LENGTH)
+        ram = self._ram_of(space, reserved)
         if ram is not None:
+            self._check_ram(ram, address, count)
             return self._core.read_ram(ram, address, count).astype("<i2").tobytes()
         self._check_aligned(address, count)
         return self._core.memory.read(address, 2 * count)
@@ -137,10 +140,15 @@ class Commands:
     def _load_commit(self, payload: bytes) -> bytes:
         count, crc, sha256 = REQUESTS[Type.LOAD_COMMIT].unpack(payload)
         self._check_aligned(0, count)
-        if sha256 != self._announced or zlib.crc32(self._core.memory.read(0, 2 * count)) != crc:
+        same = zlib.crc32(self._core.memory.read(0, 2 * count)) == crc
+        if sha256 != self._announced or not same:
             raise _refused(Code.BAD_IMAGE)
-        self._boot = self._core.boot
-        self._resident = sha256
+        boot = self._core.boot
+        starts = (boot.body, boot.head)
+        bad_start = any(at % INSTRUCTION_HALFWORDS or at >= count for at in starts)
+        if bad_start or boot.state_halfwords > self._kind.geometry.s_depth:
+            raise _refused(Code.BAD_IMAGE)
+        self._boot, self._resident = boot, sha256
         return self._reset(b"")
 
     # Running.
@@ -221,6 +229,10 @@ class Commands:
         if space not in list(Space) or reserved:
             raise _refused(Code.BAD_ARGUMENT)
         return _RAMS.get(Space(space))
+
+    def _check_ram(self, ram: Ram, address: int, count: int) -> None:
+        if address + count > self._kind.geometry.depth(ram):
+            raise _refused(Code.BAD_ADDRESS)
 
     def _check_aligned(self, address: int, count: int) -> None:
         step = self._kind.geometry.halfwords_per_word

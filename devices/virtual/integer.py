@@ -10,9 +10,10 @@ from edge_sdk.devices.board.link import SEQUENCES, Decoder, Frame
 from edge_sdk.devices.board.refusal import Refused
 from edge_sdk.devices.virtual.commands import Commands, I2CBus
 from edge_sdk.devices.virtual.engine import Sent
+from edge_sdk.firmware_images.contract.manifest import SIMULATED
 from edge_sdk.firmware_images.contract.wire import ERROR, REFUSAL, REPLY, Code, Type
 
-FEATURES = ("simulated", "integer model")
+FEATURES = (SIMULATED, "integer model")
 """What HELLO says, so that nobody takes it for hardware."""
 UNKNOWN_BUILD = "0" * 16
 """The build id of a board that booted no image of ours."""

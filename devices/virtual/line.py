@@ -117,6 +117,9 @@ class Line:
             self._answer(late, now)
         while self._coming and self._coming[0][0] <= now:
             due, data = self._coming.popleft()
+            if self._endpoint.host_baud() == DEFAULT_BAUD:
+                # A pty carries no break. A host that speaks at this rate has sent one.
+                self._back_to_default()
             if self._garbles():
                 data = self._noise.randbytes(len(data))
             self._answer(self._there.carry(data, now), due)

@@ -11,7 +11,7 @@ from amaranth.build import Attrs, Pins, Resource, Subsignal
 from amaranth.hdl import Elaboratable, Module
 from amaranth_boards.ulx3s import ULX3S_12F_Platform, ULX3S_85F_Platform
 
-from edge_sdk.firmware_images.contract.geometry import Geometry
+from edge_sdk.firmware_images.contract.configurations import ULX3S
 from edge_sdk.firmware_images.gateware.boards.board import (
     Board,
     accelerator,
@@ -27,15 +27,6 @@ INPUT_HZ = 25_000_000
 CLOCK_HZ = 75_000_000
 MEMORY_CLOCK_DEGREES = 315
 """How late the chip's clock is. Computed from data sheets, not measured on a board."""
-GEOMETRY = Geometry(
-    memory_bits=16,
-    memory_words=1 << SDR_32MIB_X16.address_bits,
-    x_depth=1024,
-    s_depth=8192,
-    a_depth=4096,
-    b_depth=4096,
-    q_depth=512,
-)
 I2C = Resource(
     "i2c",
     0,
@@ -51,7 +42,7 @@ ECP5_OPTIONS = {
 }
 
 
-class Ulx3s(Elaboratable):
+class Ulx3sDesign(Elaboratable):
     """The top level. LED 0: memory is good; LED 1: a program runs."""
 
     def __init__(self, board: Board, build_id: bytes) -> None:
@@ -88,9 +79,9 @@ def _ulx3s(size: str, device: str, idcode: int, platform: Any) -> Board:
         title=f"ULX3S with an {device}",
         device=device,
         clock_hz=CLOCK_HZ,
-        geometry=GEOMETRY,
+        geometry=ULX3S,
         platform=platform,
-        design=Ulx3s,
+        design=Ulx3sDesign,
         image=f"{name}.bit",
         product="top.bit",
         idcode=idcode,

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from edge_sdk.firmware_images.contract import wire
 from edge_sdk.firmware_images.contract.geometry import Geometry
+from edge_sdk.firmware_images.contract.manifest import MAX_MANIFEST
 from edge_sdk.firmware_images.gateware.link.assembler import Assembler, Label, Word
 
 WATCHDOG_CYCLES = 1 << 27
-MANIFEST_LIMIT = 256
 BUILD_ID_BYTES = 8
 I2C_HZ = 100_000
 I2C_LOOP_CYCLES = 6
@@ -41,8 +41,8 @@ class Settings:
     core that obeys an abort, memory that answers."""
 
     def __post_init__(self) -> None:
-        if len(self.manifest) > MANIFEST_LIMIT:
-            raise ValueError(f"a manifest of {len(self.manifest)} bytes is over {MANIFEST_LIMIT}")
+        if len(self.manifest) > MAX_MANIFEST:
+            raise ValueError(f"a manifest of {len(self.manifest)} bytes is over {MAX_MANIFEST}")
         if len(self.build_id) != BUILD_ID_BYTES:
             raise ValueError(f"a build id has {BUILD_ID_BYTES} bytes, not {len(self.build_id)}")
         if self.geometry.memory_bits > 128:

@@ -1,4 +1,4 @@
-"""`python -m edge_sdk.firmware_images.gateware.simulation CONFIGURATION FILE`: build a simulation.
+"""`python -m edge_sdk.firmware_images.gateware.simulation NAME FILE`: build a simulation.
 
 It knows the command line only; `edge_sdk.firmware_images.simulation` is what calls it.
 """
@@ -10,15 +10,17 @@ from pathlib import Path
 
 from edge_sdk import paths
 from edge_sdk.firmware_images.gateware.simulation.compiler import ToolFailed, compile_design
-from edge_sdk.firmware_images.gateware.simulation.top import simulated
+from edge_sdk.firmware_images.gateware.simulation.top import CONFIGURATIONS, SimulatedBoard
 
 
 def main(arguments: list[str]) -> int:
     """Build the simulation; 0, or 1 with one line on stderr."""
-    configuration, target = arguments
+    name, target = arguments
+    chosen = CONFIGURATIONS[name]
+    board = SimulatedBoard(name, chosen)
     try:
         with paths.write_aside(Path(target)) as aside:
-            compile_design(simulated(configuration), aside)
+            compile_design(board, aside, chosen.chip, chosen.clock_hz)
     except ToolFailed as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""The designs that are simulated: a board's accelerator without its UART, and a small one.
+"""The designs that are simulated: an accelerator with bytes instead of a UART in front of it.
 
 It knows which parts make a configuration; it does not know how it is compiled or run.
 """
@@ -7,68 +7,86 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import msgpack
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from edge_sdk.firmware_images.contract import isa, wire
+from edge_sdk.firmware_images.contract.configurations import GEOMETRIES
 from edge_sdk.firmware_images.contract.geometry import Geometry
+from edge_sdk.firmware_images.contract.manifest import SIMULATED, pack_manifest
 from edge_sdk.firmware_images.gateware.array.array import TernaryArray
+from edge_sdk.firmware_images.gateware.boards.sdram_pads import ROUND_TRIP
 from edge_sdk.firmware_images.gateware.core.core import Core
-from edge_sdk.firmware_images.gateware.link.layout import Settings
+from edge_sdk.firmware_images.gateware.link.layout import BUILD_ID_BYTES, Settings
 from edge_sdk.firmware_images.gateware.link.link import Link
-from edge_sdk.firmware_images.gateware.link.memory_switch import MemorySwitch
 from edge_sdk.firmware_images.gateware.memory.block import BlockMemory
 from edge_sdk.firmware_images.gateware.memory.chip import SDR_32MIB_X16, Chip
 from edge_sdk.firmware_images.gateware.memory.pins import SdramPins
 from edge_sdk.firmware_images.gateware.memory.sdram import Sdram
+from edge_sdk.firmware_images.gateware.top import Accelerator
+from edge_sdk.firmware_images.manifest import source_hash
 
-ULX3S = Geometry(
-    memory_bits=16,
-    memory_words=1 << 24,
-    x_depth=1024,
-    s_depth=8192,
-    a_depth=4096,
-    b_depth=4096,
-    q_depth=512,
-)
+
+@dataclass(frozen=True)
+class Configuration:
+    """What one simulation is made of."""
+
+    geometry: Geometry
+    clock_hz: int
+    chip: Chip | None
+    """The SDRAM beside the chip; None for block RAM."""
+
+
+CONFIGURATIONS = {
+    "ulx3s": Configuration(GEOMETRIES["ulx3s"], 75_000_000, SDR_32MIB_X16),
+    "small": Configuration(GEOMETRIES["small"], 75_000_000, None),
+}
 
 
 class SimulatedBoard(wiring.Component):
-    def __init__(self, geometry: Geometry, clock_hz: int, chip: Chip | None) -> None:
-        self.geometry, self.clock_hz, self.chip = geometry, clock_hz, chip
+    """`rx` is what the board receives, `tx` what it sends, `sdram` the chip's pins if it has any.
+
+    Its build id is the beginning of the hash of the sources, and its manifest says `simulated`.
+    """
+
+    def __init__(self, name: str, configuration: Configuration) -> None:
+        self.name = name
+        self.configuration = configuration
         ports = {"rx": In(stream.Signature(8)), "tx": Out(stream.Signature(8))}
-        if chip is not None:
-            ports["sdram"] = Out(SdramPins(chip))
+        if configuration.chip is not None:
+            ports["sdram"] = Out(SdramPins(configuration.chip))
         super().__init__(ports)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
+        """The accelerator, without UART and with nothing on the I2C bus."""
         m = Module()
-        g = self.geometry
-        manifest = msgpack.packb({"board": "simulated", "lanes": g.lanes, "clock_hz": self.clock_hz})
-        m.submodules.link = link = Link(Settings(g, self.clock_hz, manifest))
-        m.submodules.core = core = Core(g)
-        m.submodules.array = array = TernaryArray(g.memory_bits, g.q_depth)
-        address_bits = (g.memory_words - 1).bit_length()
-        m.submodules.switch = switch = MemorySwitch(g.memory_bits, address_bits)
-        if self.chip is None:
-            m.submodules.memory = memory = BlockMemory(g.memory_bits, g.memory_words)
-        else:
-            m.submodules.memory = memory = Sdram(self.chip, self.clock_hz)
-            connect(m, memory.pins, flipped(self.sdram))
-        connect(m, switch.memory, memory.port)
-        connect(m, core.memory, switch.core)
-        connect(m, link.memory, switch.link)
-        connect(m, core.array, array.port)
-        connect(m, link.core, core.link)
-        connect(m, flipped(self.rx), link.received)
-        connect(m, link.sent, flipped(self.tx))
-        m.d.comb += [switch.core_owns.eq(link.runs), link.line_idle.eq(1), link.scl.eq(1), link.sda.eq(1)]
+        geometry, clock_hz = self.configuration.geometry, self.configuration.clock_hz
+        build_id = bytes.fromhex(source_hash())[:BUILD_ID_BYTES]
+        manifest = pack_manifest(self.name, build_id.hex(), clock_hz, geometry, [SIMULATED])
+        m.submodules.parts = parts = Accelerator(
+            self._memory(m),
+            TernaryArray(geometry.memory_bits, geometry.q_depth),
+            Core(geometry),
+            Link(Settings(geometry, clock_hz, manifest, build_id)),
+        )
+        connect(m, flipped(self.rx), parts.received)
+        connect(m, parts.sent, flipped(self.tx))
+        m.d.comb += [parts.line_idle.eq(1), parts.scl.eq(1), parts.sda.eq(1)]
         return m
 
-
-def simulated(configuration: str):
-    if configuration == "ulx3s":
-        return SimulatedBoard(ULX3S, 75_000_000, SDR_32MIB_X16)
-    raise ValueError(configuration)
+    def _memory(self, m: Module) -> wiring.Component:
+        configuration = self.configuration
+        if configuration.chip is None:
+            geometry = configuration.geometry
+            return BlockMemory(geometry.memory_bits, geometry.memory_words)
+        memory = Sdram(configuration.chip, configuration.clock_hz, ROUND_TRIP)
+        # The registers in the pads, which a board has (boards.sdram_pads).
+        for name, member in SdramPins(configuration.chip).members.items():
+            inner, outer = getattr(memory.pins, name), getattr(self.sdram, name)
+            if member.is_port and name == "dq_i":
+                m.d.sync += inner.eq(outer)
+            else:
+                stage = Signal.like(outer)
+                m.d.sync += stage.eq(inner)
+                m.d.comb += outer.eq(stage)
+        return memory

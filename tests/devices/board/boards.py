@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import pty
 import threading
+import tty
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from edge_sdk.config import ModelConfig
@@ -62,12 +64,26 @@ def served(endpoint: Endpoint, engine: Engine | None = None, **settings: object)
         endpoint.close()
 
 
-def on_pty(engine: Engine | None = None, **settings: object) -> object:
+def on_pty(engine: Engine | None = None, **settings: object) -> AbstractContextManager[str]:
     return served(PtyEndpoint(), engine, **settings)
 
 
-def on_socket(engine: Engine | None = None, **settings: object) -> object:
+def on_socket(engine: Engine | None = None, **settings: object) -> AbstractContextManager[str]:
     return served(SocketEndpoint(0), engine, **settings)
+
+
+@contextmanager
+def bare_pty() -> Iterator[tuple[int, str]]:
+    """(the board's end, the host's path)."""
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    path = os.ttyname(slave)
+    os.close(slave)
+    try:
+        yield master, path
+    finally:
+        with suppress(OSError):
+            os.close(master)
 
 
 def open_files() -> set[str]:
@@ -75,7 +91,7 @@ def open_files() -> set[str]:
     found = set()
     for entry in Path("/proc/self/fd").iterdir():
         try:
-            found.add(f"{entry.name}:{os.readlink(entry)}")
+            found.add(f"{entry.name}:{entry.readlink()}")
         except OSError:
             continue
     return found
