@@ -41,8 +41,8 @@ def version() -> str:
 def library(configuration: str, progress: Progress | None = None) -> Path:
     """The compiled simulation of `configuration`, built first where the cache has none.
 
-    Takes a minute or two the first time. Raises MissingExtra without the extra `gateware`, EdgeError
-    without a C++ compiler or where a tool fails.
+    Takes a minute or two the first time. Raises MissingExtra without the extra `gateware`,
+    EdgeError without a C++ compiler or where a tool fails.
     """
     if configuration not in GEOMETRIES:
         raise UsageError(

@@ -9,13 +9,8 @@
 #include <cstring>
 #include <deque>
 #include <string>
-#include <type_traits>
 
 #include "design.cc"
-
-static_assert(
-    std::is_same<decltype(cxxrtl_design::p_top::p_tx____valid), cxxrtl::value<1>>::value,
-    "an output is a register: Board::cycle would read it a clock too late");
 
 #ifdef EDGE_SDRAM
 #include "sdram_chip.h"
@@ -23,6 +18,23 @@ static_assert(
 #endif
 
 namespace {
+
+// An output as it is during a clock. The generated code has registers (wire), which change at the
+// edge and are kept from before it, and what is combinational (value), which is computed with it.
+class Output {
+ public:
+  template <size_t Bits>
+  explicit Output(const cxxrtl::wire<Bits>& output) : before(output.template get<uint32_t>()) {}
+  template <size_t Bits>
+  explicit Output(const cxxrtl::value<Bits>&) {}
+  template <size_t Bits>
+  uint32_t get(const cxxrtl::wire<Bits>&) const { return before; }
+  template <size_t Bits>
+  uint32_t get(const cxxrtl::value<Bits>& output) const { return output.template get<uint32_t>(); }
+
+ private:
+  uint32_t before = 0;
+};
 
 struct Board {
   cxxrtl_design::p_top top;
@@ -36,40 +48,45 @@ struct Board {
 #endif
 
   // One evaluation a clock: it computes what the inputs and the registers before the edge lead to,
-  // and then the edge. Outputs are combinational in the generated code, so after it they are still
-  // those of the clock that ended.
+  // and then the edge.
   void cycle() {
     const bool offer = !in.empty() && cycles >= next_in;
     const bool accept = cycles >= next_out;
     top.p_rx____valid.set<bool>(offer);
     top.p_rx____payload.set<uint8_t>(offer ? in.front() : 0);
     top.p_tx____ready.set<bool>(accept);
+    const Output ready(top.p_rx____ready);
+    const Output valid(top.p_tx____valid), payload(top.p_tx____payload);
 #ifdef EDGE_SDRAM
     top.p_sdram____dq__i.set<uint32_t>(dq);
+    const Output cke(top.p_sdram____cke), cs(top.p_sdram____cs), ras(top.p_sdram____ras);
+    const Output cas(top.p_sdram____cas), we(top.p_sdram____we), ba(top.p_sdram____ba);
+    const Output a(top.p_sdram____a), dqm(top.p_sdram____dqm);
+    const Output dq_o(top.p_sdram____dq__o), dq_oe(top.p_sdram____dq__oe);
 #endif
     top.prev_p_clk = cxxrtl::value<1>{0u};
     top.p_clk.set<bool>(true);
     top.step();
 #ifdef EDGE_SDRAM
     edge::SdramInputs pins;
-    pins.cke = top.p_sdram____cke.get<bool>();
-    pins.cs = top.p_sdram____cs.get<bool>();
-    pins.ras = top.p_sdram____ras.get<bool>();
-    pins.cas = top.p_sdram____cas.get<bool>();
-    pins.we = top.p_sdram____we.get<bool>();
-    pins.ba = top.p_sdram____ba.get<uint32_t>();
-    pins.a = top.p_sdram____a.get<uint32_t>();
-    pins.dqm = top.p_sdram____dqm.get<uint32_t>();
-    pins.dq = top.p_sdram____dq__o.get<uint32_t>();
-    pins.oe = top.p_sdram____dq__oe.get<bool>();
+    pins.cke = cke.get(top.p_sdram____cke);
+    pins.cs = cs.get(top.p_sdram____cs);
+    pins.ras = ras.get(top.p_sdram____ras);
+    pins.cas = cas.get(top.p_sdram____cas);
+    pins.we = we.get(top.p_sdram____we);
+    pins.ba = ba.get(top.p_sdram____ba);
+    pins.a = a.get(top.p_sdram____a);
+    pins.dqm = dqm.get(top.p_sdram____dqm);
+    pins.dq = dq_o.get(top.p_sdram____dq__o);
+    pins.oe = dq_oe.get(top.p_sdram____dq__oe);
     dq = chip.step(pins).dq;
 #endif
-    if (offer && top.p_rx____ready.get<bool>()) {
+    if (offer && ready.get(top.p_rx____ready)) {
       in.pop_front();
       next_in = cycles + byte_cycles;
     }
-    if (accept && top.p_tx____valid.get<bool>()) {
-      const uint8_t byte = top.p_tx____payload.get<uint8_t>();
+    if (accept && valid.get(top.p_tx____valid)) {
+      const uint8_t byte = payload.get(top.p_tx____payload);
       out.push_back(byte);
       next_out = cycles + byte_cycles;
       frame_sent = frame_sent || byte == 0;
