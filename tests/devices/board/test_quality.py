@@ -56,7 +56,7 @@ def test_the_shipped_model_keeps_its_perplexity_and_its_choices(tern: Model) -> 
 
 def test_formats_without_headroom_are_found_out(tern: Model) -> None:
     """Those of the design's first model, for which the shipped one is too loud."""
-    windows = windows_of(tern, TEXT, 60)
+    windows = windows_of(tern, TEXT, 40)
     core = integers(tern, Formats(residual=9, gates=11, state=12, glu=11))
     with edge_sdk.open_device("cpu") as device:
         found = compare(device.load(tern), core, windows)
@@ -66,7 +66,7 @@ def test_formats_without_headroom_are_found_out(tern: Model) -> None:
 
 
 def test_calibration_keeps_its_headroom(tern: Model) -> None:
-    windows = windows_of(tern, TEXT, 40)
+    windows = windows_of(tern, TEXT, 24)
     largest = ranges(tern, LARGE, windows)
     chosen = choose(largest)
     for name, value in largest.items():

@@ -156,6 +156,15 @@ def test_a_program_that_starts_at_no_place_for_one_is_refused(body: int) -> None
     assert refusal.value.code == Code.BAD_OPCODE
 
 
+@pytest.mark.parametrize("image", [b"", b"\x45" + bytes(15), HALT])
+def test_an_image_without_a_boot_record_is_refused(image: bytes) -> None:
+    """Nothing, a record of version 0, and something else."""
+    with pytest.raises(Refused, match="boot record") as refusal:
+        IntegerModel(GEOMETRY, image).feed([1])
+
+    assert refusal.value.code == Code.BAD_IMAGE
+
+
 @given(st.binary(max_size=400))
 def test_no_image_breaks_the_model(data: bytes) -> None:
     data += bytes(len(data) % 2)
