@@ -16,6 +16,7 @@ from edge_sdk.errors import VerifyFailed
 from edge_sdk.firmware_images.gateware.boards.board import Board
 from edge_sdk.firmware_images.gateware.link.layout import BUILD_ID_BYTES
 from edge_sdk.firmware_images.gateware.toolchain import (
+    LUT4,
     REPORT,
     Report,
     commands_of,
@@ -25,8 +26,9 @@ from edge_sdk.firmware_images.gateware.toolchain import (
 )
 from edge_sdk.firmware_images.manifest import ImageManifest, source_hash
 
+LOG = "top.tim"
 # Cells as the makers of the chips, or yosys, call them.
-_LUTS = ("TRELLIS_COMB", "LUT4")
+_LUTS = (LUT4,)
 _FLIP_FLOPS = ("TRELLIS_FF", "DFF")
 _BLOCK_RAMS = ("DP16KD", "BSRAM")
 _MULTIPLIERS = ("MULT18X18D", "MULT18X18", "MULT9X9")
@@ -101,7 +103,8 @@ def build_image(
     for command in commands_of(plan.files):
         say(command[0])
         run_tool(command, folder, lambda line: say(f"\t{line}"))
-    report = read_report((folder / REPORT).read_text("utf-8"))
+    log = (folder / LOG).read_text("utf-8", "replace")
+    report = read_report((folder / REPORT).read_text("utf-8"), log)
     if not report.met:
         slow = ", ".join(
             f"{net} reaches {achieved / 1e6:.2f} of {wanted / 1e6:.2f} MHz"
