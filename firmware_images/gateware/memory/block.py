@@ -13,14 +13,15 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In
 from amaranth.utils import ceil_log2
 
+from edge_sdk.firmware_images.gateware.memory.queue import ReservedQueue
 from edge_sdk.firmware_images.gateware.ports import MemorySignature
 
 
 class BlockMemory(wiring.Component):
-    """A word a cycle in both directions; the first word two cycles after its request.
+    """A word a cycle in both directions.
 
-    The last stage before `port.read` is a register: a deep memory is many block RAMs and a
-    multiplexer, which would otherwise stand in the path of whoever reads.
+    A deep memory is many block RAMs, spread over the chip, and a multiplexer: hence a register on
+    every way to and from them, and a queue instead of an enable that would have to reach them all.
 
     Args:
         memory_bits: width of a word.
@@ -40,44 +41,50 @@ class BlockMemory(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """One counter of words to go for both directions."""
         m = Module()
-        m.submodules.store = store = Memory(
-            shape=self.memory_bits, depth=self.words, init=self.contents
+        # A request is over before the next one begins, so nobody reads what is being written; see
+        # array/activations.py for how synthesis is told.
+        store = Memory(
+            shape=self.memory_bits,
+            depth=self.words,
+            init=self.contents,
+            attrs={"no_rw_check": 1},
         )
-        read, write = store.read_port(), store.write_port()
+        m.submodules.store = store
+        m.submodules.queue = queue = ReservedQueue(self.memory_bits)
+        read, write = store.read_port(domain="comb"), store.write_port()
         port = self.port
+        wiring.connect(m, queue.output, wiring.flipped(port.read))
         address = Signal(self.address_bits)
         left = Signal(self.address_bits + 1)
         writing = Signal()
-        fetched = Signal()  # read.data is a word of the request
-        move = Signal()
-        step = Signal()
+        fetch, keep, fetched = Signal(), Signal(), Signal()
+        word = Signal(self.memory_bits, reset_less=True)
 
         m.d.comb += [
             port.ready.eq(1),
             port.found.eq(self.words),
-            port.request.ready.eq((left == 0) & ~fetched & ~port.read.valid),
+            port.request.ready.eq((left == 0) & queue.vacant),
             port.write.ready.eq((left != 0) & writing),
+            keep.eq(port.write.valid & port.write.ready),
+            fetch.eq((left != 0) & ~writing & queue.room),
+            queue.reserve.eq(fetch),
+            read.addr.eq(address),
+        ]
+        m.d.sync += [
             write.addr.eq(address),
             write.data.eq(port.write.payload),
-            write.en.eq(port.write.valid & port.write.ready),
-            read.addr.eq(address),
-            # Never with write.en: else block RAMs get logic around them for that case.
-            read.en.eq(move & ~writing),
-            move.eq(~port.read.valid | port.read.ready),
-            step.eq((left != 0) & (write.en | (move & ~writing))),
+            write.en.eq(keep),
+            word.eq(read.data),
+            fetched.eq(fetch),
+            queue.item.eq(word),
+            queue.push.eq(fetched),
         ]
-        with m.If(move):
-            m.d.sync += [
-                fetched.eq((left != 0) & ~writing),
-                port.read.valid.eq(fetched),
-                port.read.payload.eq(read.data),
-            ]
         with m.If(port.request.valid & port.request.ready):
             m.d.sync += [
                 address.eq(port.request.payload.address),
                 left.eq(port.request.payload.count),
                 writing.eq(port.request.payload.write),
             ]
-        with m.Elif(step):
+        with m.Elif(fetch | keep):
             m.d.sync += [address.eq(address + 1), left.eq(left - 1)]
         return m

@@ -42,3 +42,14 @@ class MemoryUser:
                     await self.read(ctx, address, count, pause)
                     == (model[address : address + count])
                 )
+
+    async def check_that_requests_wait(self, ctx: Any) -> None:
+        """A second request stands there until the last of three words has moved."""
+        await self._request(ctx, 0, 3, write=False)
+        ctx.set(self.port.request.valid, 1)
+        for _ in range(3):
+            for _ in range(20):
+                await ctx.tick()
+                assert not ctx.get(self.port.request.ready)
+            await receive(ctx, self.port.read, 1, self.rng)
+        await ctx.tick().until(self.port.request.ready)

@@ -55,6 +55,16 @@ def test_a_burst_gives_a_word_a_cycle() -> None:
     assert taken[-1] - taken[0] == 127
 
 
+def test_a_request_waits_for_the_last_word_of_the_one_before() -> None:
+    memory = BlockMemory(32, 16)
+    user = MemoryUser(memory.port)
+
+    async def core(ctx: Any) -> None:
+        await user.check_that_requests_wait(ctx)
+
+    simulate(memory, core)
+
+
 def test_contents_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="3 words of contents do not fit 2 words"):
         BlockMemory(16, 2, [1, 2, 3])

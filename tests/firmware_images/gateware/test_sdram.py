@@ -77,6 +77,28 @@ def test_it_keeps_what_is_written(hz: float, cas: int) -> None:
     simulate(controller, core, SdramChip(chip, hz))
 
 
+def test_times_that_seldom_bind_are_kept() -> None:
+    """In usual chips they pass while something else is waited for."""
+    chip = replace(SMALL, t_ras=200, t_rc=300, t_wr=150, t_rfc=130, refresh_interval=2500)
+    controller = SdramController(chip, HZ)
+    user = MemoryUser(controller.port)
+
+    async def core(ctx: Any) -> None:
+        await user.mix(ctx, [0] * (1 << chip.address_bits), 16, steps=200, most=40)
+
+    simulate(controller, core, SdramChip(chip, HZ))
+
+
+def test_a_request_waits_for_the_last_word_of_the_one_before() -> None:
+    controller = SdramController(SMALL, HZ)
+    user = MemoryUser(controller.port)
+
+    async def core(ctx: Any) -> None:
+        await user.check_that_requests_wait(ctx)
+
+    simulate(controller, core, SdramChip(SMALL, HZ))
+
+
 @pytest.mark.parametrize("round_trip", [0, 1, 2])
 def test_registers_in_the_pads_are_allowed_for(round_trip: int) -> None:
     controller = SdramController(SMALL, HZ, round_trip)
@@ -236,6 +258,12 @@ def test_stuck_data_lines_leave_no_memory(stuck: int, level: int) -> None:
         assert ctx.get(memory.port.found) == 0
 
     simulate(memory, core, Stuck(SMALL, HZ))
+
+
+def test_times_become_whole_clocks() -> None:
+    assert Clocks.of(SDR_32MIB_X16, 75e6) == Clocks(
+        rcd=2, rp=2, ras=4, rc=5, rfc=6, wr=2, mrd=2, power_up=15_000, refresh_interval=585
+    )
 
 
 def test_a_clock_too_slow_for_refreshes_is_refused() -> None:
