@@ -40,7 +40,8 @@ def _tabulate() -> Ints:
     table = np.array(sigmoid_table(), np.int64)
     y = np.arange(65536, dtype=np.int64)
     low, high = table[y >> 8], table[(y >> 8) + 1]
-    return low + (((high - low) * (y & 255) + 128) >> 8)
+    values: Ints = low + (((high - low) * (y & 255) + 128) >> 8)
+    return values
 
 
 _SIGMOID = _tabulate()

@@ -6,12 +6,18 @@ It knows placement, alignment and relocation; it does not know what a model is.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from edge_sdk.devices.board.operands import memory_span
 from edge_sdk.firmware_images.contract.geometry import Geometry
-from edge_sdk.firmware_images.contract.isa import INSTRUCTION_HALFWORDS, Boot, Instruction, Op
+from edge_sdk.firmware_images.contract.isa import (
+    INSTRUCTION_BYTES,
+    INSTRUCTION_HALFWORDS,
+    Boot,
+    Instruction,
+    Op,
+)
 
 HALT = Instruction(Op.HALT)
 
@@ -59,6 +65,18 @@ class Assembler:
 def digest(image: bytes) -> bytes:
     """SHA-256 of an image: what a board reports as its resident model."""
     return hashlib.sha256(image).digest()
+
+
+def listing(image: bytes, address: int) -> Iterator[Instruction]:
+    """The instructions of the program at a halfword address, up to its HALT and with it.
+
+    Raises ValueError where there is no instruction.
+    """
+    for start in range(2 * address, len(image) - INSTRUCTION_BYTES + 1, INSTRUCTION_BYTES):
+        one = Instruction.decode(image[start : start + INSTRUCTION_BYTES])
+        yield one
+        if one.op == Op.HALT:
+            return
 
 
 def _aligned(value: int, to: int) -> int:

@@ -245,7 +245,9 @@ class IntegerModel:
         if one.flags & Flag.KEEP:
             self._squares = int(a @ a)
         self._block = max(int(np.abs(p).max()).bit_length() - 15, 0)
-        self._store(one.ram3, one.factor, shift_round(p, self._block))
+        # Not counted: it only takes back what rounding added.
+        z = clamp16(shift_round(p, self._block))
+        self._rams[one.ram3][one.factor : one.factor + one.n] = z
 
     # Access.
 

@@ -38,7 +38,7 @@ Input = int | Register | Operand | Inlet
 
 
 class Assembler:
-    """A growing program. Every method but `label` and `align` adds one step.
+    """A growing program. Every method but `label`, `align` and `divide` adds one step.
 
     A step computes, then flows: `wait` holds it until the condition is true; `when` and `unless`
     jump, on what A and carry were before this step. With `keep`, A stays as it was.
@@ -138,9 +138,10 @@ class Assembler:
         self.load(0, keep=True)
 
     def divide(self, divisor: Register) -> None:
-        """16 steps: the quotient register = (A, quotient) div divisor, A = the rest; A < divisor."""
+        """The quotient register = (A, quotient) div divisor, A = the rest; A < divisor before."""
         for _ in range(16):
             self.do(Alu.DIVIDE, divisor)
+        self.pause()
 
     def assemble(self) -> list[int]:
         """The program's words; raises ValueError for a jump to nowhere."""

@@ -213,3 +213,4 @@ STEP = data.StructLayout(
 )
 """One step of the sequencer's program."""
 STEPS = 1 << 10
+INLETS = 1 << 5

@@ -56,10 +56,6 @@ class Issue(wiring.Component):
         present, final, step = Signal(), Signal(), Signal()
         m.d.comb += [
             *(self.addresses[i].eq(self.offsets[i] + index) for i in range(OPERANDS)),
-            self.shared.eq(
-                (mode.two & (rams[0] == rams[1]))
-                | (mode.three & ((rams[0] == rams[2]) | (rams[1] == rams[2])))
-            ),
             present.eq(
                 (~mode.memory | self.halfwords.valid) & (~mode.sums | self.sums.valid) & ~top
             ),
@@ -74,6 +70,10 @@ class Issue(wiring.Component):
                 self.running & Mux(top, self.best.ready, self.enable & mode.sums)
             ),
         ]
+        m.d.sync += self.shared.eq(
+            (mode.two & (rams[0] == rams[1]))
+            | (mode.three & ((rams[0] == rams[2]) | (rams[1] == rams[2])))
+        )
         value = Signal(signed(ACCUMULATOR_BITS))
         half = self.halfwords.payload
         with m.If(mode.sums):

@@ -16,6 +16,7 @@ from amaranth.utils import ceil_log2
 
 from edge_sdk.firmware_images.gateware.core.adder import add_carry
 from edge_sdk.firmware_images.gateware.core.control import (
+    INLETS,
     STEP,
     STEPS,
     Alu,
@@ -33,8 +34,10 @@ OPERAND_BASE = 12
 class Sequencer(wiring.Component):
     """Runs `program` from its first step on; `restart` begins again there.
 
-    `taken` is high in the cycle in which a step reads Inlet.MEMORY, `put` in the cycle in which
-    `bus` is for the outlet `port`.
+    A step is fetched, then reads its source (and waits), then computes, writes and jumps: a jump
+    that is taken costs two cycles more. What a step writes to an outlet can be read from an inlet
+    by the next step but one. `taken` is high in the cycle in which a step reads Inlet.MEMORY,
+    `put` in the one in which `bus` is for the outlet `port`.
     """
 
     def __init__(self, program: Sequence[int]) -> None:
@@ -45,7 +48,7 @@ class Sequencer(wiring.Component):
             {
                 "restart": In(1),
                 "conditions": In(len(Condition)),
-                "inlets": In(data.ArrayLayout(16, 32)),
+                "inlets": In(data.ArrayLayout(16, INLETS)),
                 "rams": In(data.ArrayLayout(2, 3)),
                 "port": Out(5),
                 "taken": Out(1),
@@ -55,121 +58,130 @@ class Sequencer(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Fetch, hold, execute: a jump that is taken costs one cycle more."""
-        m = Module()
-        a, quotient, carry = Signal(16), Signal(16), Signal()
-        b, divide, inverted = Signal(16), Signal(), Signal()
-        step, run = self._fetch(m, a, carry)
-
-        # Source.
-        m.submodules.registers = registers = Memory(shape=16, depth=32, init=[])
-        read, write = registers.read_port(domain="comb"), registers.write_port()
-        operand = Array(self.rams)[step["from"][:2]]
-        picked = Cat(operand, Const(OPERAND_BASE >> 2, 3))
-        factors = [Signal(16, reset_less=True, name=name) for name in ("factor", "multiplier")]
-        product = Signal(32, reset_less=True)
-        m.d.sync += product.eq(factors[0] * factors[1])
-        inlets = [self.inlets[index] for index in range(32)]
-        inlets[Inlet.PRODUCT_LOW], inlets[Inlet.PRODUCT_HIGH] = product[:16], product[16:]
-        inlets[Inlet.QUOTIENT] = quotient
-        inlet = Array(inlets)[step["from"]]
+        """Three stages; the accumulator is used in the last alone."""
+        self._m = m = Module()
+        self._a, self._carry = Signal(16), Signal()
+        self._quotient = Signal(16)
+        self._step = step = Signal(STEP)  # the step that computes
+        self._live = live = Signal()
+        self._jump = Signal()
+        conditions = Signal(len(Condition))
         m.d.comb += [
-            read.addr.eq(Mux(step.source == Source.OPERAND, picked, step["from"])),
-            b.eq(
-                Mux(
-                    step.source[1],
-                    Mux(step.source[0], inlet, step.number),
-                    read.data,
-                )
+            conditions.eq(self.conditions),
+            conditions[Condition.ALWAYS].eq(1),
+            conditions[Condition.ZERO].eq(self._a == 0),
+            conditions[Condition.CARRY].eq(self._carry),
+            conditions[Condition.NEGATIVE].eq(self._a[15]),
+            self._jump.eq(
+                live & step.flow[1] & (Array(conditions)[step.condition] ^ step.flow[0])
             ),
-        ]
-
-        # A sum or a difference; a division shifts the quotient's top bit in first.
-        use, borrow, again = step.alu[0], step.alu[1], step.alu[2]
-        left, out, fits = Signal(16), Signal(17), Signal()
-        m.d.comb += [
-            divide.eq(step.alu == Alu.DIVIDE),
-            inverted.eq(borrow),
-            left.eq(Mux(use, Mux(divide, Cat(quotient[15], a[:15]), a), 0)),
-            out.eq(
-                add_carry(
-                    left, b ^ inverted.replicate(16), Mux(again, carry ^ inverted, inverted)
-                )
-            ),
-            fits.eq(a[15] | out[16]),
-        ]
-        bit = Cat(b[:4] == i for i in range(16))
-        length = Signal(5)
-        for index in range(16):
-            with m.If(b[index]):
-                m.d.comb += length.eq(index + 1)
-        m.d.comb += self.bus.eq(
-            Mux(
-                step.alu[3] & ~divide,
-                Mux(step.alu[1], length, Mux(step.alu[0], bit, a & b)),
-                Mux(divide & ~fits, left, out[:16]),
-            )
-        )
-        m.d.comb += [
             self.port.eq(step.port),
-            self.taken.eq(
-                run & (step.source == Source.INLET) & (step["from"] == Inlet.MEMORY)
-            ),
-            self.put.eq(run & step.out),
-            write.addr.eq(step.to),
-            write.data.eq(self.bus),
-            write.en.eq(run & step.write),
+            self.put.eq(live & step.out),
         ]
-        with m.If(run):
-            with m.If(~step.keep):
-                m.d.sync += a.eq(self.bus)
-            with m.If(~step.alu[3] & use):
-                m.d.sync += carry.eq(out[16] ^ inverted)
-            with m.If(divide):
-                m.d.sync += quotient.eq(Cat(fits, quotient[:15]))
-            with m.If(step.out & (step.port == Outlet.QUOTIENT)):
-                m.d.sync += quotient.eq(self.bus)
-            with m.If(step.out & (step.port == Outlet.FACTOR)):
-                m.d.sync += factors[0].eq(self.bus)
-            with m.If(step.out & (step.port == Outlet.MULTIPLY)):
-                m.d.sync += factors[1].eq(self.bus)
+        fetched, valid = self._fetch(conditions)
+        source = self._read(fetched, valid)
+        self._compute(source)
         return m
 
-    def _fetch(self, m: Module, a: Value, carry: Value) -> tuple[data.View, Value]:
-        """The step that is executed, and whether it is, in this cycle."""
+    def _fetch(self, conditions: Value) -> tuple[data.View, Value]:
+        """The step that reads its source, and whether it does so in this cycle."""
+        m = self._m
         size = 1 << ceil_log2(len(self.program))
         m.submodules.steps = rom = Memory(shape=STEP.size, depth=size, init=self.program)
         port = rom.read_port()
         step = Signal(STEP)
-        conditions = Signal(len(Condition))
-        fetched, live, jump, wait = Signal(), Signal(), Signal(), Signal()
+        known, live, wait = Signal(), Signal(), Signal()
         following, address = Signal(range(size)), Signal(range(size))
-        holds = Array(conditions)[step.condition]
+        target = self._step.target
         m.d.comb += [
-            conditions.eq(self.conditions),
-            conditions[Condition.ALWAYS].eq(1),
-            conditions[Condition.ZERO].eq(a == 0),
-            conditions[Condition.CARRY].eq(carry),
-            conditions[Condition.NEGATIVE].eq(a[15]),
-            wait.eq(live & (step.flow == Flow.WAIT) & ~holds),
-            jump.eq(live & step.flow[1] & (holds ^ step.flow[0])),
+            wait.eq(live & (step.flow == Flow.WAIT) & ~Array(conditions)[step.condition]),
             address.eq(
                 Mux(
-                    jump,
-                    Cat(Mux(step.indexed, a[:5], step.target[:5]), step.target[5:]),
+                    self._jump,
+                    Cat(Mux(self._step.indexed, self._a[:5], target[:5]), target[5:]),
                     following,
                 )
             ),
             port.addr.eq(address),
-            port.en.eq(~wait),
+            port.en.eq(~wait | self._jump),
         ]
-        with m.If(~wait):
-            m.d.sync += [
-                following.eq(address + 1),
-                fetched.eq(1),
-                step.eq(port.data),
-                live.eq(fetched & ~jump),
-            ]
+        with m.If(port.en):
+            m.d.sync += [following.eq(address + 1), known.eq(1), step.eq(port.data)]
+            m.d.sync += live.eq(known & ~self._jump)
         with m.If(self.restart):
-            m.d.sync += [following.eq(0), fetched.eq(0), live.eq(0)]
-        return step, live & ~wait
+            m.d.sync += [following.eq(0), known.eq(0), live.eq(0)]
+        return step, live & ~wait & ~self._jump & ~self.restart
+
+    def _read(self, step: data.View, valid: Value) -> Value:
+        """The source of the step that computes next, with what the one before it writes."""
+        m, computing = self._m, self._step
+        m.submodules.registers = registers = Memory(shape=16, depth=32, init=[])
+        read, write = registers.read_port(domain="comb"), registers.write_port()
+        factors = [Signal(16, reset_less=True, name=name) for name in ("factor", "multiplier")]
+        for outlet, factor in zip((Outlet.FACTOR, Outlet.MULTIPLY), factors, strict=True):
+            with m.If(self.put & (self.port == outlet)):
+                m.d.sync += factor.eq(self.bus)
+        product = Signal(32)
+        m.d.comb += product.eq(factors[0] * factors[1])
+        inlets = [self.inlets[index] for index in range(INLETS)]
+        inlets[Inlet.PRODUCT_LOW], inlets[Inlet.PRODUCT_HIGH] = product[:16], product[16:]
+        inlets[Inlet.QUOTIENT] = self._quotient
+        operand = Cat(Array(self.rams)[step["from"][:2]], Const(OPERAND_BASE >> 2, 3))
+        source, forward = Signal(16, reset_less=True), Signal()
+        m.d.comb += [
+            read.addr.eq(Mux(step.source == Source.OPERAND, operand, step["from"])),
+            forward.eq(self._live & computing.write & (computing.to == step["from"])),
+            write.addr.eq(computing.to),
+            write.data.eq(self.bus),
+            write.en.eq(self._live & computing.write),
+            self.taken.eq(
+                valid & (step.source == Source.INLET) & (step["from"] == Inlet.MEMORY)
+            ),
+        ]
+        m.d.sync += [self._live.eq(valid), computing.eq(step)]
+        with m.If(step.source == Source.NUMBER):
+            m.d.sync += source.eq(step.number)
+        with m.Elif(step.source == Source.INLET):
+            m.d.sync += source.eq(Array(inlets)[step["from"]])
+        with m.Elif(forward & (step.source == Source.REGISTER)):
+            m.d.sync += source.eq(self.bus)
+        with m.Else():
+            m.d.sync += source.eq(read.data)
+        return source
+
+    def _compute(self, b: Value) -> None:
+        """Sums, differences, bits; a division shifts the quotient's top bit into A first."""
+        m, step, a, carry = self._m, self._step, self._a, self._carry
+        quotient, live = self._quotient, self._live
+        use, inverted, again, other = (step.alu[i] for i in range(4))
+        left, total = Signal(16), Signal(17)
+        divide, fits, length = Signal(), Signal(), Signal(5)
+        m.d.comb += [
+            divide.eq(step.alu == Alu.DIVIDE),
+            left.eq(Mux(use, Mux(divide, Cat(quotient[15], a[:15]), a), 0)),
+            total.eq(
+                add_carry(
+                    left, b ^ inverted.replicate(16), Mux(again, carry ^ inverted, inverted)
+                )
+            ),
+            fits.eq(a[15] | total[16]),
+        ]
+        for index in range(16):
+            with m.If(b[index]):
+                m.d.comb += length.eq(index + 1)
+        bit = Cat(b[:4] == i for i in range(16))
+        m.d.comb += self.bus.eq(
+            Mux(
+                other & ~divide,
+                Mux(inverted, length, Mux(use, bit, a & b)),
+                Mux(divide & ~fits, left, total[:16]),
+            )
+        )
+        with m.If(live & ~step.keep):
+            m.d.sync += a.eq(self.bus)
+        with m.If(live & use & ~other):
+            m.d.sync += carry.eq(total[16] ^ inverted)
+        with m.If(live & divide):
+            m.d.sync += quotient.eq(Cat(fits, quotient[:15]))
+        with m.If(self.put & (self.port == Outlet.QUOTIENT)):
+            m.d.sync += quotient.eq(self.bus)

@@ -5,7 +5,9 @@ It knows sums and their rows, which come in ascending order; it does not know sc
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from itertools import pairwise
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -21,9 +23,9 @@ _MOST = (1 << (ACCUMULATOR_BITS - 1)) - 1
 class TopK(wiring.Component):
     """A list in the order of rows; a larger sum takes the place of the smallest.
 
-    When a sum comes in, the smallest one is taken out, those behind it move up, and while they do
-    the next smallest is found. Of equal sums the last one, which has the highest row, goes first.
-    An item at `index` can be read one cycle later.
+    When it does, all items are written back from 0 on but for the smallest, and while they are the
+    next smallest is found; then there is room for the new one. Of equal sums the last one, which
+    has the highest row, goes first. An item at `index` can be read one cycle later.
     """
 
     def __init__(self) -> None:
@@ -40,45 +42,52 @@ class TopK(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """One block RAM; a scan reads an item a cycle and writes it where it belongs."""
+        """One block RAM, and one comparison in each cycle of a scan."""
         m = Module()
         # A scan is over before anybody else reads: no bypass around the block RAM.
         m.submodules.store = store = Memory(
-            shape=TOTAL, depth=MAX_TOP_K, init=[], attrs={"no_rw_check": 1}
+            shape=TOTAL, depth=MAX_TOP_K, init=[], attrs={"no_rw_check": 1, "ram_style": "block"}
         )
         read, write = store.read_port(domain="comb"), store.write_port()
-        size, smallest = Signal.like(self.count), Signal(signed(ACCUMULATOR_BITS), init=_MOST)
-        smallest_at, gone, at = Signal(_INDEX_BITS), Signal(_INDEX_BITS), Signal.like(self.count)
-        scanning, compare, skip = Signal(), Signal(), Signal()
-        full, lower, put, end = Signal(), Signal(), Signal(), Signal()
-        candidate = Signal(TOTAL)
+        size, at = Signal.like(self.count), Signal.like(self.count)
+        smallest = Signal(signed(ACCUMULATOR_BITS), init=_MOST)
+        smallest_at, gone = Signal(_INDEX_BITS), Signal(_INDEX_BITS)
+        found, candidate = Signal(TOTAL, reset_less=True), Signal(TOTAL, reset_less=True)
+        scanning, decide, full, lower, put = Signal(), Signal(), Signal(), Signal(), Signal()
+        # Of the item that is read, found, and the candidate: that it is one that stays.
+        stays = [Signal(name=f"stays{index}") for index in range(3)]
+        busy = Cat(*stays).any()
         m.d.comb += [
-            candidate.eq(Mux(scanning, self.item, self.sums.payload)),
             lower.eq(candidate.sum <= smallest),
             full.eq(self.count == size),
-            end.eq(at == size),
-            # While an item is taken out, the sum that is better waits; then there is room for it.
-            self.sums.ready.eq(~scanning & (~full | lower)),
-            put.eq(Mux(scanning, compare & ~skip, self.sums.valid & ~full)),
+            put.eq(stays[2] | (decide & ~full)),
+            stays[0].eq(scanning & (at != gone)),
             read.addr.eq(Mux(scanning, at, self.index)),
+            self.item.eq(found),
             write.addr.eq(self.count),
             write.data.eq(candidate),
             write.en.eq(put),
-            self.idle.eq(~scanning),
+            self.idle.eq(~scanning & ~busy & ~decide),
         ]
-        m.d.sync += [self.item.eq(read.data), compare.eq(scanning & ~end), skip.eq(at == gone)]
+        m.d.sync += [
+            found.eq(read.data),
+            candidate.eq(Mux(stays[1], found, self.sums.payload)),
+            *(after.eq(before) for before, after in pairwise(stays)),
+            # A sum is looked at for one cycle, and taken in the next unless it has to wait.
+            decide.eq(self.sums.valid & self.idle & ~self.sums.ready),
+            self.sums.ready.eq(decide & (~full | lower)),
+        ]
         with m.If(self.clear):
-            m.d.sync += [size.eq(self.k), self.count.eq(0), smallest.eq(_MOST), scanning.eq(0)]
+            m.d.sync += [size.eq(self.k), self.count.eq(0), smallest.eq(_MOST)]
         with m.Elif(put):
             m.d.sync += self.count.eq(self.count + 1)
             with m.If(lower):
                 m.d.sync += [smallest.eq(candidate.sum), smallest_at.eq(self.count)]
-        with m.Elif(~scanning & self.sums.valid & full & ~lower):
-            # Items are written back from 0 on, all but the smallest.
-            m.d.sync += [scanning.eq(1), self.count.eq(0), smallest.eq(_MOST)]
-            m.d.sync += [gone.eq(smallest_at), at.eq(0)]
+        with m.Elif(decide & full & ~lower):
+            m.d.sync += [scanning.eq(1), at.eq(0), gone.eq(smallest_at)]
+            m.d.sync += [self.count.eq(0), smallest.eq(_MOST)]
         with m.If(scanning):
             m.d.sync += at.eq(at + 1)
-            with m.If(end):
+            with m.If(at + 1 == size):
                 m.d.sync += scanning.eq(0)
         return m

@@ -184,7 +184,10 @@ class Vector(wiring.Component):
             self.activations.payload.last.eq(last),
         ]
         m.d.sync += [
-            self.saturated[0].eq(late[RESULT_DELAY] & mode.store & outside),
+            # A product of two vectors is block-normalised: only its rounding can leave 16 bits.
+            self.saturated[0].eq(
+                late[RESULT_DELAY] & mode.store & (mode.three | ~mode.two) & outside
+            ),
             self.saturated[1].eq(late[_ADDED] & mode.add & twice),
         ]
 

@@ -68,6 +68,7 @@ def _wait(a: Assembler) -> None:
     a.label("wait")
     a.load(0, wait=Condition.TASK)
     a.put(Outlet.ACCEPT, 0)
+    a.pause()
     a.load(Inlet.TASK)
     a.mask(3)
     a.subtract(1, when=(Condition.ZERO, "program"))
@@ -102,6 +103,7 @@ def _fetch(a: Assembler) -> None:
     a.put(Outlet.COUNT_LOW, INSTRUCTION_HALFWORDS, when=BORROW_BAD)
     a.put(Outlet.COUNT_HIGH, 0)
     a.put(Outlet.READ, 0)
+    a.pause()
     for register in _INSTRUCTION[:-1]:
         a.copy(register, Inlet.MEMORY, wait=Condition.MEMORY)
     a.load(Inlet.MEMORY, to=LAST, out=Outlet.RAMS, wait=Condition.MEMORY)
