@@ -72,8 +72,9 @@ TANG_NANO_9K = Board(
     geometry=GEOMETRY,
     platform=TangNano9kPlatform,
     design=TangNano9k,
-    image="tang-nano-9k.fs",
+    image="tang-nano-9k.fs.gz",
     product="top.fs",
+    compress=True,
     features=("block-ram", "i2c"),
     options={"synth_opts": "-nowidelut"},
 )
