@@ -5,6 +5,7 @@ It knows the order of these steps; it does not know where images are kept.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ from edge_sdk.errors import VerifyFailed
 from edge_sdk.firmware_images.gateware.boards.board import Board
 from edge_sdk.firmware_images.gateware.link.layout import BUILD_ID_BYTES
 from edge_sdk.firmware_images.gateware.toolchain import (
+    LUT4,
     REPORT,
     Report,
     commands_of,
@@ -25,8 +27,9 @@ from edge_sdk.firmware_images.gateware.toolchain import (
 )
 from edge_sdk.firmware_images.manifest import ImageManifest, source_hash
 
+LOG = "top.tim"
 # Cells as the makers of the chips, or yosys, call them.
-_LUTS = ("TRELLIS_COMB", "LUT4")
+_LUTS = (LUT4, "ALU")
 _FLIP_FLOPS = ("TRELLIS_FF", "DFF")
 _BLOCK_RAMS = ("DP16KD", "BSRAM")
 _MULTIPLIERS = ("MULT18X18D", "MULT18X18", "MULT9X9")
@@ -53,7 +56,9 @@ def make_plan(board: Board, build_id: bytes) -> Plan:
     """Elaborate `board` with that build id in its ROM; the same on every machine and folder."""
     options = {
         **board.options,
-        "nextpnr_opts": f"--seed {board.seed} --report {REPORT} --timing-allow-fail",
+        "nextpnr_opts": f"--seed {board.seed} --freq {board.clock_hz / 1e6:g} --report {REPORT} "
+        # A clock that is not met is found in the report, and refused.
+        "--timing-allow-fail",
     }
     if board.usercode:
         code = int.from_bytes(build_id[-4:], "big")
@@ -101,7 +106,13 @@ def build_image(
     for command in commands_of(plan.files):
         say(command[0])
         run_tool(command, folder, lambda line: say(f"\t{line}"))
-    report = read_report((folder / REPORT).read_text("utf-8"))
+    log = (folder / LOG).read_text("utf-8", "replace")
+    report = read_report((folder / REPORT).read_text("utf-8"), log)
+    if all(round(wanted) != board.clock_hz for _, wanted in report.clocks.values()):
+        raise VerifyFailed(
+            f"no clock was timed for {board.clock_hz / 1e6:g} MHz, so there is no image.",
+            hint="a defect of the board's file: its clock has no constraint.",
+        )
     if not report.met:
         slow = ", ".join(
             f"{net} reaches {achieved / 1e6:.2f} of {wanted / 1e6:.2f} MHz"
@@ -113,6 +124,8 @@ def build_image(
             hint="try another --seed, or a lower clock in the board's file.",
         )
     data = (folder / board.product).read_bytes()
+    if board.compress:
+        data = gzip.compress(data, 9, mtime=0)
     return Image(data, _manifest(board, data, build_id, report, tools), report)
 
 

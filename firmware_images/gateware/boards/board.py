@@ -41,6 +41,8 @@ class Board:
     """File name of the image."""
     product: str
     """File that the tools make it as."""
+    compress: bool = False
+    """Keep it with gzip, which programmers read."""
     idcode: int | None = None
     """What the chip answers over JTAG; None where images do not carry it."""
     features: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ It knows which files there are; it does not know what is in them.
 
 from __future__ import annotations
 
-from edge_sdk.firmware_images.gateware.boards import ulx3s
+from edge_sdk.firmware_images.gateware.boards import tang_nano_9k, ulx3s
 from edge_sdk.firmware_images.gateware.boards.board import Board
 
 BOARDS: dict[str, Board] = {
@@ -13,5 +13,6 @@ BOARDS: dict[str, Board] = {
     for board in (
         ulx3s.ULX3S_85F,
         ulx3s.ULX3S_12F,
+        tang_nano_9k.TANG_NANO_9K,
     )
 }

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
 
@@ -110,6 +110,7 @@ class Bench(wiring.Component):
         )
         self.memory = BlockMemory(geometry.memory_bits, geometry.memory_words)
         self.switch = MemorySwitch(geometry.memory_bits, self.memory.address_bits)
+        self.idle = Signal(init=1)
         super().__init__({})
 
     def elaborate(self, platform: object) -> Module:
@@ -120,7 +121,7 @@ class Bench(wiring.Component):
         wiring.connect(m, self.link.memory, self.switch.link)
         wiring.connect(m, self.switch.memory, self.memory.port)
         m.d.comb += self.switch.core_owns.eq(self.link.runs)
-        m.d.comb += self.link.line_idle.eq(1)
+        m.d.comb += self.link.line_idle.eq(self.idle)
         return m
 
 
