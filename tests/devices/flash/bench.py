@@ -19,7 +19,7 @@ def bitstream(
     kind: BoardKind = KIND,
     *,
     usercode: int = 0xDEADBEEF,
-    size: int = 40_000,
+    size: int = 24_000,
     part: str | None = None,
     idcode: int | None = None,
 ) -> bytes:

@@ -45,7 +45,7 @@ def test_what_ecppack_writes_is_read(idcode: str) -> None:
         (b"\x7fELF" + bytes(100), "begin"),
         (bitstream()[:20], "begin"),
         (bitstream()[:44], "chip"),
-        (bitstream()[:-1], "ends after 39999 bytes"),
+        (bitstream()[:-1], "ends after 23999 bytes"),
         (bitstream()[: 5 * 4096], "ends after 20480 bytes"),
         (bitstream() + b"\0", "ends after"),
     ],
