@@ -17,8 +17,7 @@ MAX_COUNT = 0xFFFF
 """Largest number of columns, rows or state values that an instruction can name."""
 LAYER_INSTRUCTIONS = 24
 HEAD_INSTRUCTIONS = 4
-EDGE_INSTRUCTIONS = 3
-"""The boot record, EMB and the body's HALT."""
+"""NRM, QNT, TMV, HALT."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +33,8 @@ class Budget:
 
 
 def budget(config: ModelConfig, geometry: Geometry, five_trits: bool) -> Budget:
-    """Exactly what `program.compile_model` lays out."""
+    """At most what `program.compile_model` lays out; a layer whose bounds are zero needs less."""
     d, i, layers = config.hidden_size, config.intermediate_size, config.num_layers
-    instructions = LAYER_INSTRUCTIONS * layers + HEAD_INSTRUCTIONS + EDGE_INSTRUCTIONS
     word = geometry.memory_bits // 8
 
     def aligned(size: int) -> int:
@@ -49,7 +47,11 @@ def budget(config: ModelConfig, geometry: Geometry, five_trits: bool) -> Budget:
     vectors = layers * (9 * aligned(2 * d) + aligned(2 * i)) + 2 * aligned(2 * d)
     block = 4 * matrix(d, d) + 2 * matrix(i, d) + matrix(d, i)
     memory = {
-        "program": aligned(INSTRUCTION_BYTES * instructions),
+        # The boot record; the body with EMB and HALT; the head.
+        "program": sum(
+            aligned(INSTRUCTION_BYTES * count)
+            for count in (1, LAYER_INSTRUCTIONS * layers + 2, HEAD_INSTRUCTIONS)
+        ),
         "embedding": config.vocab_size * aligned(4 + d + d % 2),
         "norms and bounds": vectors,
         "weights": layers * block + matrix(config.vocab_size, d),

@@ -5,7 +5,7 @@ It knows which instruction writes which vector; it does not know text or tokeniz
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -35,7 +35,11 @@ def calibrate(
 
     Each text starts from the zero state. Raises OutOfMemory as `compile_model` does.
     """
-    largest = ranges(model, geometry, texts, progress)
+    return choose(ranges(model, geometry, texts, progress))
+
+
+def choose(largest: Mapping[str, float]) -> Formats:
+    """The finest formats that give the values of `ranges` their headroom."""
     chosen = {name: _fraction(name, value) for name, value in largest.items()}
     # The state is a mean of what the gates let in, and may not be coarser than they are.
     chosen["gates"] = min(chosen["gates"], chosen["state"])

@@ -140,9 +140,9 @@ def outer_gains(values: npt.NDArray[np.float64], fraction: int, squares: int) ->
     columns = len(values)
     for most in range(40, -64, -1):
         gains = Gains.of(values, most)
-        unit = fraction + gains.exponent - GAIN_SHIFT
-        worst = columns * 2.0**30 * (1 + INNER_EPS * 2.0 ** (2 * (unit - squares)))
-        if worst < 2.0 ** (MAX_ROOT_BITS - 1):
+        share = INNER_EPS * 4.0 ** (fraction + gains.exponent - GAIN_SHIFT - squares)
+        # NRM's factor has 16 bits; one of N's is left for rounding and the constant.
+        if share < 1 << 15 and columns * 2.0**30 * (1 + share) < 2.0 ** (MAX_ROOT_BITS - 1):
             return gains
     raise ModelRejected(f"{columns} inputs of a norm do not fit the accelerator's 56 bits.")
 

@@ -15,6 +15,7 @@ from edge_sdk.device import Progress
 from edge_sdk.devices.board import formats
 from edge_sdk.devices.board.assembler import Assembler, digest
 from edge_sdk.devices.board.budget import check_fit
+from edge_sdk.devices.board.embedding import embedding_rows
 from edge_sdk.devices.board.formats import GAIN_SHIFT, SIGMOID_FRACTION, Epsilon, Formats, Gains
 from edge_sdk.devices.board.ternary_rows import Trits, encode_rows
 from edge_sdk.errors import ModelRejected
@@ -112,36 +113,13 @@ class _Compiler:
         d, size = self._model.config.hidden_size, self._model.config.vocab_size
         address, stride = None, 0
         for start in range(0, size, _SLAB):
-            rows = self._embedding_rows(np.arange(start, min(start + _SLAB, size)))
+            ids = np.arange(start, min(start + _SLAB, size))
+            rows = embedding_rows(self._model, ids, self._formats.residual, self._geometry)
             stride = rows.shape[1] // 2
             at = self._out.place(rows.tobytes())
             address = at if address is None else address
         assert address is not None
         self._emit(Instruction(Op.EMB, n=d, address=address, factor=stride, ram1=Ram.X))
-
-    def _embedding_rows(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-        """uint8 [rows, bytes a row]: mantissa, shift, int8 values, padded to whole words."""
-        values = self._model.embed(ids).astype(np.float64)
-        if self._model.embedding_dtype == "int8":
-            scale = self._model.vector("embeddings.scale")[ids].astype(np.float64)
-        else:
-            scale = np.abs(values).max(axis=1) / 127
-        safe = np.where(scale > 0, scale, 1.0)
-        worth = safe * 2.0**self._formats.residual
-        fraction, exponent = np.frexp(worth)
-        mantissa = np.minimum(np.rint(fraction * 65536), 65535)
-        shift = 16 - exponent
-        if shift.min() < 0:
-            raise ModelRejected("an embedding row is too large for the accelerator's 16 bits.")
-        # So small that it is zero in the residual anyway.
-        mantissa = np.where((scale > 0) & (shift <= 40), mantissa, 0)
-        d = values.shape[1]
-        word = self._geometry.memory_bits // 8
-        rows = np.zeros((len(ids), -(-(4 + d + d % 2) // word) * word), np.uint8)
-        rows[:, 0:2] = mantissa.astype("<u2")[:, None].view(np.uint8)
-        rows[:, 2:4] = np.minimum(shift, 40).astype("<u2")[:, None].view(np.uint8)
-        rows[:, 4 : 4 + d] = np.rint(values / safe[:, None]).astype(np.int8).view(np.uint8)
-        return rows
 
     def _token_mixer(self, layer: int) -> None:
         d, at, f = self._model.config.hidden_size, f"layers.{layer}.", self._formats

@@ -25,7 +25,7 @@ from edge_sdk.devices.board.calibration import calibrate
 from edge_sdk.devices.board.formats import Formats
 from edge_sdk.devices.board.integer_model import IntegerModel
 from edge_sdk.devices.board.program import compile_model
-from edge_sdk.errors import AccessError, EdgeError, UsageError
+from edge_sdk.errors import INTERRUPTED, AccessError, EdgeError, UsageError
 from edge_sdk.firmware_images.contract.geometry import Geometry
 from edge_sdk.hub import load_model
 from edge_sdk.model_file import Model
@@ -160,7 +160,7 @@ def main(words: Sequence[str] | None = None) -> int:
         print(f"{parser.prog}: {error}\n{error.hint or ''}".rstrip(), file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
 
 
 def _run(args: argparse.Namespace) -> int:
