@@ -32,6 +32,8 @@ WINDOW = 32
 _JUMP = 1024
 """HELLO's number is this far ahead, so that nothing old on the line can have a number in use."""
 _RESYNCS = 3
+GIVE_UP_REPEATS = 6
+"""A request repeated so often while damaged frames come in: the line is too fast for its cable."""
 
 
 class Client:
@@ -44,6 +46,8 @@ class Client:
         self.transport = transport
         self.repeats = 0
         """Requests that had to be sent again."""
+        self.slow_down: Callable[[], bool] | None = None
+        """Lowers the rate of the line; False where it is the lowest. Set by `rate`."""
         self._clock = clock
         self._decoder = Decoder()
         self._sequence = random.randrange(SEQUENCES)
@@ -81,7 +85,12 @@ class Client:
                 self._sequence = (self._sequence + 1) % SEQUENCES
                 frame = Frame(kind, self._sequence, payload).encode()
                 pause = REPEAT_SECONDS + work + self.line_seconds(len(frame) + cost)
-                reply = self._exchange(kind, frame, pause, max(patience, 3 * pause))
+                try:
+                    reply = self._exchange(kind, frame, pause, max(patience, 3 * pause))
+                except DeviceTimeout:
+                    if self._slower():
+                        continue
+                    raise
                 if reply.type != ERROR:
                     return reply.payload
                 refusal = read_refusal(reply.payload)
@@ -98,12 +107,28 @@ class Client:
         """
         with self.lock:
             for _ in range(_RESYNCS):
-                done = self._stream(kind, payloads)
+                try:
+                    done = self._stream(kind, payloads)
+                except DeviceTimeout:
+                    if self._slower():
+                        # From the start: writing the same twice does no harm.
+                        continue
+                    raise
                 if done == len(payloads):
                     return
                 payloads = payloads[done:]
                 self.hello()
         raise self._out_of_step()
+
+    def _slower(self) -> bool:
+        """Whether the line now has a lower rate, at which it is worth trying again."""
+        lower, self.slow_down = self.slow_down, None
+        if lower is None:
+            return False
+        try:
+            return lower()
+        finally:
+            self.slow_down = lower
 
     def _stream(self, kind: Type, payloads: Sequence[bytes]) -> int:
         """How many were acknowledged before the board lost count; all of them, normally."""
@@ -156,15 +181,17 @@ class Client:
 
     def _exchange(self, kind: Type, frame: bytes, pause: float, patience: float) -> Frame:
         """Send `frame` until its reply comes: again after `pause`, and then ever more slowly."""
-        sequence = self._sequence
+        sequence, errors, repeats = self._sequence, self.errors, 0
         begin = self._clock()
         while True:
             self.transport.write(frame)
             reply = self._reply(kind, sequence, min(pause, begin + patience - self._clock()))
             if reply is not None:
                 return reply
-            if self._clock() - begin >= patience:
-                raise self._silent(kind, patience)
+            hopeless = repeats >= GIVE_UP_REPEATS and self.errors > errors
+            if self._clock() - begin >= patience or (hopeless and self.slow_down is not None):
+                raise self._silent(kind, self._clock() - begin)
+            repeats += 1
             self.repeats += 1
             pause *= 1.5
             # Ends whatever half a frame the board may have.

@@ -60,17 +60,6 @@ KINDS = {
             75_000_000,
             ULX3S,
         ),
-        BoardKind(
-            "icepi-zero",
-            "Icepi Zero with an LFE5U-25F",
-            "LFE5U-25F",
-            0x41111043,
-            SMALL,
-            "icepi-zero",
-            "Icepi Zero",
-            75_000_000,
-            ULX3S,
-        ),
     )
 }
 

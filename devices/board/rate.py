@@ -5,6 +5,8 @@ It knows the rates and the order of a change; it does not know ports or messages
 
 from __future__ import annotations
 
+from functools import partial
+
 from edge_sdk.devices.board.client import Client
 from edge_sdk.devices.board.protocol import Hello
 from edge_sdk.devices.board.refusal import Refused
@@ -63,20 +65,24 @@ def raise_rate(client: Client, hello: Hello, most: int | None = None) -> Hello:
         try:
             client.request(Type.SET_BAUD, REQUESTS[Type.SET_BAUD].pack(cycles))
             transport.set_baud(rate)
-            return client.hello(TRIAL_SECONDS)
-        except (DeviceTimeout, Refused):
+            hello = client.hello(TRIAL_SECONDS)
+        except (Refused, LinkError):
+            # The board, the port or the cable cannot do it.
             hello = reset_rate(client)
-        except LinkError:
-            # This port cannot do the rate.
-            hello = reset_rate(client)
+        else:
+            client.slow_down = partial(step_down, client)
+            return hello
+    client.slow_down = None
     return hello
 
 
-def step_down(client: Client) -> Hello | None:
-    """After errors: the next lower rate, or None where the line is at its lowest."""
+def step_down(client: Client) -> bool:
+    """Where nothing gets through any more: the next lower rate; False at the lowest."""
     rate = client.transport.baud
     if rate is None or rate <= DEFAULT_BAUD:
-        return None
+        return False
     hello = reset_rate(client)
-    lower = [known for known in RATES if known < rate]
-    return raise_rate(client, hello, lower[0]) if lower else hello
+    lower = next((known for known in RATES if known < rate), None)
+    if lower is not None:
+        raise_rate(client, hello, lower)
+    return True

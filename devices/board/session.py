@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_sdk.device import Cancelled, Candidates, Progress, State
+from edge_sdk.devices.board.client import PATIENCE_SECONDS
 from edge_sdk.devices.board.protocol import Fed, Hello, pack_feed, pack_read, pack_write, read_fed
 from edge_sdk.devices.board.refusal import Refused
 from edge_sdk.errors import (
@@ -25,6 +26,7 @@ from edge_sdk.errors import (
     UnsupportedOperation,
     UsageError,
 )
+from edge_sdk.firmware_images.contract.manifest import SIMULATED
 from edge_sdk.firmware_images.contract.wire import (
     MAX_DATA,
     MAX_FEED,
@@ -44,8 +46,10 @@ CHUNK_SECONDS = 0.12
 """A FEED may keep the board busy for so long: with its reply, cancelling acts within 0.2 s."""
 WATCHDOG_CYCLES = 1 << 27
 """A program that runs longer is ended by the board itself."""
-FEED_PATIENCE = 30.0
-"""Seconds to wait for a FEED at least: a simulated board may be very slow."""
+PATIENCE_TIMES = 20
+"""A FEED that takes so many times longer than the ones before has no answer any more."""
+SIMULATED_PATIENCE = 60.0
+"""Seconds to wait for a FEED of a simulated board at least: compiled RTL may be that slow."""
 
 
 class BoardSession:
@@ -222,13 +226,17 @@ class BoardSession:
         return fed
 
     def _send_feed(self, ids: list[int], top_k: int) -> Fed:
-        limit = len(ids) * WATCHDOG_CYCLES / self._device.hello.clock_hz
+        hello = self._device.hello
+        limit = len(ids) * WATCHDOG_CYCLES / hello.clock_hz
+        if self._token_seconds is not None:
+            limit = min(limit, PATIENCE_TIMES * len(ids) * self._token_seconds)
+        least = SIMULATED_PATIENCE if SIMULATED in hello.features else PATIENCE_SECONDS
         begin = time.monotonic()
         reply = self._device.client.request(
             Type.FEED,
             pack_feed(self._position, top_k, ids),
             work=2 * len(ids) * (self._token_seconds or 0.0),
-            patience=max(FEED_PATIENCE, 2 * limit),
+            patience=least + limit,
             cost=64 + top_k * TOP_ENTRY.size,
         )
         self._token_seconds = (time.monotonic() - begin) / len(ids)

@@ -24,6 +24,8 @@ from edge_sdk.firmware_images.contract.wire import (
 
 ATTEMPTS = 3
 """How often a block is sent before the board's memory is taken for faulty."""
+SLOW_SECONDS = 60.0
+"""How long reading memory back may take at most: a simulated board is slow."""
 CYCLES_PER_HALFWORD = 4
 """What reading memory back may take at most; only for how long a reply is waited for."""
 
@@ -74,7 +76,8 @@ def _send(client: Client, hello: Hello, start: int, block: bytes) -> None:
 
 def _holds(client: Client, hello: Hello, start: int, block: bytes) -> bool:
     payload = REQUESTS[Type.CHECK].pack(start // 2, len(block) // 2)
-    reply = client.request(Type.CHECK, payload, work=_reading_seconds(hello, len(block)))
+    work = _reading_seconds(hello, len(block))
+    reply = client.request(Type.CHECK, payload, work=work, patience=SLOW_SECONDS)
     return bool(read_exactly(Type.CHECK, reply)[0] == zlib.crc32(block))
 
 
@@ -82,7 +85,8 @@ def _commit(client: Client, hello: Hello, image: bytes, sha256: bytes) -> None:
     layout = REQUESTS[Type.LOAD_COMMIT]
     payload = layout.pack(len(image) // 2, zlib.crc32(image), sha256)
     try:
-        client.request(Type.LOAD_COMMIT, payload, work=_reading_seconds(hello, len(image)))
+        work = _reading_seconds(hello, len(image))
+        client.request(Type.LOAD_COMMIT, payload, work=work, patience=SLOW_SECONDS)
     except Refused as refusal:
         if refusal.code != Code.BAD_IMAGE:
             raise

@@ -7,36 +7,31 @@ that can be refused is refused here, before a board is touched.
 from __future__ import annotations
 
 import hashlib
-import tomllib
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-import edge_sdk.firmware_images
 from edge_sdk.boards import BoardImage
 from edge_sdk.devices.board.kinds import KINDS, BoardKind, get_kind
 from edge_sdk.devices.flash.bitstream import read_bitstream
 from edge_sdk.errors import ImageRejected, NotFound
+from edge_sdk.firmware_images.manifest import MANIFEST, ROOT, read_manifest
 
-MANIFEST = "manifest.toml"
 MAX_BYTES = 16 << 20
 """Nothing longer is even read."""
 _COMMENT_BYTES = 4096
 """What the readable part of a bitstream may add to its chip's size."""
-_REQUIRED = {"board": str, "image": str, "sha256": str, "build_id": str, "bytes": int}
-
-
-def images_root() -> Path:
-    """Where the images that come with Edge SDK are."""
-    return Path(edge_sdk.firmware_images.__file__).parent
+_SHOWN = ("device", "clock_hz", "achieved_hz", "lut4", "block_rams", "lanes", "bytes")
+"""What is worth telling of a manifest besides build and hash."""
 
 
 def list_images(root: Path | None = None) -> list[BoardImage]:
     """Every image with a manifest that can be read, by board; the files are not checked yet."""
     found = []
     for name in KINDS:
-        folder = (root or images_root()) / name
-        if (folder / MANIFEST).is_file():
-            found.append(_from_manifest(folder))
+        # One that is malformed is told of by choose_image, and hides no other.
+        with suppress(NotFound, ImageRejected):
+            found.append(_from_manifest((root or ROOT) / name))
     return found
 
 
@@ -51,15 +46,16 @@ def choose_image(board: str, path: Path | None = None, root: Path | None = None)
         data = _contents(path)
         _check(data, kind, path)
         return BoardImage(board, kind.title, path, hashlib.sha256(data).hexdigest(), None)
-    for image in list_images(root):
-        if image.board == board:
-            read_image(image)
-            return image
-    raise NotFound(
-        f"there is no image for the board {board}.",
-        hint=f"build one: `python -m edge_sdk.firmware_images.build {board}` "
-        '(pip install "edge-sdk[gateware]"), or name a file with --image.',
-    )
+    folder = (root or ROOT) / board
+    if not (folder / MANIFEST).exists():
+        raise NotFound(
+            f"there is no image for the board {board}.",
+            hint=f"build one: `python -m edge_sdk.firmware_images.build {board}` "
+            '(pip install "edge-sdk[gateware]"), or name a file with --image.',
+        )
+    image = _from_manifest(folder)
+    read_image(image)
+    return image
 
 
 def read_image(image: BoardImage) -> bytes:
@@ -78,23 +74,12 @@ def find_build(data: bytes, root: Path | None = None) -> BoardImage | None:
 
 
 def _from_manifest(folder: Path) -> BoardImage:
-    path = folder / MANIFEST
-    try:
-        raw: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise _damaged(path, f"it is no TOML file: {error}") from error
-    for name, kind in _REQUIRED.items():
-        if not isinstance(raw.get(name), kind):
-            raise _damaged(path, f"it has no {name!r}")
-    if raw["board"] != folder.name or "/" in raw["image"] or "\\" in raw["image"]:
-        raise _damaged(path, "it is another board's")
-    details = {
-        name: str(value)
-        for name, value in raw.items()
-        if name not in _REQUIRED and isinstance(value, str | int | float)
-    }
-    board, title = folder.name, get_kind(folder.name).title
-    return BoardImage(board, title, folder / raw["image"], raw["sha256"], raw["build_id"], details)
+    found = read_manifest(folder)
+    if found.board != folder.name:
+        raise _damaged(folder / MANIFEST, f"it is for the board {found.board!r}")
+    details = {name: str(value) for name, value in asdict(found).items() if name in _SHOWN}
+    path = folder / found.image
+    return BoardImage(found.board, found.title, path, found.sha256, found.build_id, details)
 
 
 def _contents(path: Path) -> bytes:

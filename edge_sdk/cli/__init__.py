@@ -61,8 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Never raises: an EdgeError becomes a sentence on stderr (a JSON object on stdout where `--json`
     was given), anything else is logged and reported as a bug.
     """
-    # Before NumPy: BLAS threads that spin for each other make a virtual board many times slower on a
-    # busy machine, and nothing else here uses them.
+    # Before NumPy: BLAS threads that wait for each other make a virtual board many times slower
+    # on a busy machine, and nothing else here uses them.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     words = list(sys.argv[1:] if argv is None else argv)
     _allow_any_text()

@@ -48,11 +48,8 @@ def faulty_board(rates: Rates, seed: int, engine: Engine | None = None) -> Board
 
 
 @contextmanager
-def served(endpoint: Endpoint, engine: Engine | None = None, **settings: object) -> Iterator[str]:
-    """A virtual board on `endpoint`, in a thread; gives what a host opens."""
-    running = engine or IntegerEngine(KIND)
-    options = {"pace": False, **settings}
-    line = Line(endpoint, lambda: running, **options)  # type: ignore[arg-type]
+def running(line: Line, endpoint: Endpoint) -> Iterator[str]:
+    """`line` in a thread; gives what a host opens."""
     stop = threading.Event()
     thread = threading.Thread(target=line.run, args=(stop.is_set,), daemon=True)
     thread.start()
@@ -62,6 +59,15 @@ def served(endpoint: Endpoint, engine: Engine | None = None, **settings: object)
         stop.set()
         thread.join()
         endpoint.close()
+
+
+def served(
+    endpoint: Endpoint, engine: Engine | None = None, **settings: object
+) -> AbstractContextManager[str]:
+    """A virtual board on `endpoint`."""
+    board = engine or IntegerEngine(KIND)
+    options = {"pace": False, **settings}
+    return running(Line(endpoint, lambda: board, **options), endpoint)  # type: ignore[arg-type]
 
 
 def on_pty(engine: Engine | None = None, **settings: object) -> AbstractContextManager[str]:

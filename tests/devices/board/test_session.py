@@ -300,8 +300,7 @@ def test_after_a_dead_line_the_session_goes_on_from_before_the_call(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine, session = losing_board(model)
-    monkeypatch.setattr(session_module, "FEED_PATIENCE", 0.3)
-    monkeypatch.setattr(session_module, "WATCHDOG_CYCLES", 1)
+    monkeypatch.setattr(session_module, "SIMULATED_PATIENCE", 0.3)
     engine.lose = 1000
     with pytest.raises(LinkError, match="no board answered FEED"):
         session.feed([5])

@@ -11,12 +11,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, cast
 
+import numpy as np
 import pytest
 import serial
 
 from edge_sdk.devices.board.device import BoardDevice
 from edge_sdk.devices.board.options import Options
 from edge_sdk.devices.board.transport import POLL_SECONDS, PortTransport
+from edge_sdk.devices.virtual.endpoint import PtyEndpoint
+from edge_sdk.devices.virtual.integer import IntegerEngine
+from edge_sdk.devices.virtual.line import Line
 from edge_sdk.errors import (
     DeviceBusy,
     DeviceDisconnected,
@@ -28,7 +32,7 @@ from edge_sdk.errors import (
 )
 from edge_sdk.firmware_images.contract.wire import DEFAULT_BAUD
 from edge_sdk.model_file import Model
-from tests.devices.board.boards import PROMPT, bare_pty, on_pty, on_socket
+from tests.devices.board.boards import KIND, PROMPT, bare_pty, on_pty, on_socket, running
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
 HOLD = """
@@ -295,6 +299,30 @@ def test_the_rate_falls_back_on_a_cable_that_cannot_do_it(model: Model) -> None:
     ):
         assert device.client.transport.baud == 1_000_000
         assert device.load(model).feed(PROMPT).ids.size == 24
+
+
+def test_a_cable_that_goes_bad_in_the_middle_slows_the_line_down(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_sdk.devices.board.session.SIMULATED_PATIENCE", 0.3)
+    engine, endpoint = IntegerEngine(KIND), PtyEndpoint()
+    line = Line(endpoint, lambda: engine, pace=False)
+    with (
+        running(line, endpoint),
+        BoardDevice.open(PortTransport(endpoint.url, DEFAULT_BAUD), "x", Options()) as device,
+    ):
+        session = device.load(model)
+        session.feed(PROMPT)
+        saved = session.snapshot()
+        wanted = session.feed([3])
+        session.restore(saved)
+        assert device.client.transport.baud == 3_000_000
+        line._max_baud = 1_000_000
+        found = session.feed([3])
+        assert device.client.transport.baud == 1_000_000
+        assert session.position == len(PROMPT) + 1
+
+    assert np.array_equal(found.logits, wanted.logits)
 
 
 def test_a_host_that_died_leaves_a_board_that_answers(model: Model) -> None:

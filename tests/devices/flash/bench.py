@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from edge_sdk.devices.board.kinds import BoardKind, get_kind
+from edge_sdk.firmware_images.manifest import MANIFEST, ImageManifest
 
 KIND: BoardKind = get_kind("ulx3s-85f")
 BUILD = "00112233deadbeef"
@@ -19,7 +20,7 @@ def bitstream(
     kind: BoardKind = KIND,
     *,
     usercode: int = 0xDEADBEEF,
-    size: int = 40_000,
+    size: int = 24_000,
     part: str | None = None,
     idcode: int | None = None,
 ) -> bytes:
@@ -40,10 +41,35 @@ def image_folder(root: Path, kind: BoardKind = KIND, data: bytes | None = None) 
     data = bitstream(kind) if data is None else data
     path = folder / f"{kind.name}.bit"
     path.write_bytes(data)
-    (folder / "manifest.toml").write_text(
-        f'board = "{kind.name}"\nimage = "{path.name}"\nbytes = {len(data)}\n'
-        f'sha256 = "{hashlib.sha256(data).hexdigest()}"\nbuild_id = "{BUILD}"\nfmax_mhz = 80.5\n'
+    manifest = ImageManifest(
+        board=kind.name,
+        title=kind.title,
+        device=kind.part,
+        image=path.name,
+        bytes=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        build_id=BUILD,
+        clock_hz=kind.clock_hz,
+        achieved_hz=80_500_000,
+        lut4=1,
+        flip_flops=1,
+        block_rams=1,
+        multipliers=1,
+        lanes=10,
+        memory_bits=16,
+        memory_words=1,
+        x_depth=1,
+        s_depth=1,
+        a_depth=1,
+        b_depth=1,
+        q_depth=1,
+        seed=1,
+        options="",
+        source_hash="",
+        tools={"yosys": "1"},
+        idcode=f"{kind.idcode:#010x}",
     )
+    (folder / MANIFEST).write_text(manifest.to_toml())
     return path
 
 

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 BLOCK = 4096
-BOARDS = ("ulx3s", "icepi-zero")
+BOARDS = ("ulx3s",)
 NO_DEVICE = (
     "unable to open ftdi device: -3 (device not found)\n"
     "JTAG init failed with: unable to open ftdi device\n"
