@@ -206,6 +206,7 @@ class Core(wiring.Component):
             counters.stream_stall.eq(words.ready & ~words.valid),
             counters.array_stall.eq(words.valid & ~words.ready),
             counters.element.eq(self._issue.issued & ~self._issue.mode.sums),
+            counters.refresh.eq(self.memory.refresh),
             counters.saturated.eq(self._vector.saturated),
             link.counters.eq(counters.values),
         ]

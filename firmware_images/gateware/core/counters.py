@@ -24,6 +24,7 @@ class Counters(wiring.Component):
                 "stream_stall": In(1),
                 "array_stall": In(1),
                 "element": In(1),
+                "refresh": In(1),
                 "saturated": In(2),
                 "values": Out(data.ArrayLayout(32, len(Counter))),
             }
@@ -38,6 +39,7 @@ class Counters(wiring.Component):
             Counter.STREAM_STALLS: self.stream_stall,
             Counter.ARRAY_STALLS: self.array_stall,
             Counter.VECTOR_WORDS: self.element,
+            Counter.REFRESHES: self.refresh,
         }
         for counter, event in events.items():
             happened = Signal(name=counter.name.lower())

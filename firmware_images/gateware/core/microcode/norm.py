@@ -47,8 +47,8 @@ _SHIFT = LAST
 _INLETS = (Inlet.SQUARES0, Inlet.SQUARES1, Inlet.SQUARES2)
 _HALF_ROOT_2 = 46341
 """2^16 / sqrt(2), rounded up."""
-_TANGENT = 23172
-"""2^16 / sqrt(8), rounded up, and one for what the product drops."""
+_TANGENT = 23174
+"""2^16 / sqrt(8), rounded up, and three for what the product and T0 drop."""
 
 
 def write(a: Assembler, geometry: Geometry) -> None:
@@ -179,7 +179,10 @@ def _normalise(a: Assembler) -> None:
 
 
 def _root(a: Assembler) -> None:
-    """Newton's steps come down to the root from a tangent above it; the last may be one short."""
+    """Newton's steps come down to the root from a tangent above it; they may end one above.
+
+    A quotient larger than its divisor says that the divisor is the root.
+    """
     a.copy(RATIO, STALE)
     a.load(T1, out=Outlet.MULTIPLY)
     a.put(Outlet.FACTOR, _HALF_ROOT_2)
@@ -198,7 +201,7 @@ def _root(a: Assembler) -> None:
         a.load(ROOT)
         a.subtract(Inlet.QUOTIENT, out=Outlet.MULTIPLY)
         a.pause()
-        a.load(Inlet.PRODUCT_HIGH)
+        a.load(Inlet.PRODUCT_HIGH, when=(Condition.CARRY, "next"))
         a.add(Inlet.QUOTIENT, to=ROOT)
     a.put(Outlet.FACTOR, ROOT)
     a.put(Outlet.MULTIPLY, ROOT)
