@@ -117,17 +117,21 @@ class Core(wiring.Component):
         address = Cat(self._register(Outlet.ADDRESS_LOW), self._register(Outlet.ADDRESS_HIGH))
         count = Cat(self._register(Outlet.COUNT_LOW), self._register(Outlet.COUNT_HIGH))
         self._asking = asking = Signal()
+        to_array = Signal()
         with m.If(read):
-            m.d.sync += [asking.eq(1), gearbox.to_array.eq(bus[0]), gearbox.drop.eq(0)]
+            m.d.sync += [asking.eq(1), to_array.eq(bus[0]), gearbox.drop.eq(0)]
         with m.Elif(memory.request.ready):
             m.d.sync += asking.eq(0)
+        # All words of the request before have moved when memory takes the next one.
+        with m.If(asking & memory.request.ready):
+            m.d.sync += gearbox.to_array.eq(to_array)
         with m.If(self._stop):
             m.d.sync += gearbox.drop.eq(1)
         m.d.comb += [
             memory.request.valid.eq(asking),
             memory.request.payload.address.eq(address[drop_bits:]),
             memory.request.payload.count.eq(count[drop_bits:]),
-            gearbox.restart.eq(read),
+            gearbox.finish.eq(self._issue.finish & ~self._sequencer.taken),
             gearbox.halfwords.ready.eq(self._sequencer.taken | self._issue.halfwords.ready),
             self._issue.halfwords.valid.eq(gearbox.halfwords.valid),
             self._issue.halfwords.payload.eq(gearbox.halfwords.payload),
