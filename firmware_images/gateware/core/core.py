@@ -93,9 +93,7 @@ class Core(wiring.Component):
         m.d.comb += [
             link.task.ready.eq(accept),
             self._sequencer.restart.eq(self._busy & link.abort),
-            link.fault.eq(
-                Cat(self._register(Outlet.FAULT_LOW), self._register(Outlet.FAULT_HIGH))
-            ),
+            link.fault.eq(Cat(self._register(Outlet.FAULT_LOW), self._register(Outlet.FAULT_HIGH))),
             link.code.eq(self._register(Outlet.DONE, 8)),
             link.mantissa.eq(self._register(Outlet.MANTISSA)),
             link.shift.eq(self._register(Outlet.SHIFT, 6)),

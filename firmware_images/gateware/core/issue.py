@@ -68,9 +68,7 @@ class Issue(wiring.Component):
             self.finish.eq(end),
             self.best.valid.eq(self.running & top & self.sums.valid),
             self.best.payload.eq(self.sums.payload),
-            self.sums.ready.eq(
-                self.running & Mux(top, self.best.ready, self.enable & mode.sums)
-            ),
+            self.sums.ready.eq(self.running & Mux(top, self.best.ready, self.enable & mode.sums)),
         ]
         m.d.sync += self.shared.eq(
             (mode.two & (rams[0] == rams[1]))
@@ -90,10 +88,7 @@ class Issue(wiring.Component):
             m.d.sync += [
                 self.operand.eq(value),
                 self.last.eq(end),
-                *(
-                    self.capture[i].eq(~self.shared | (self.turn == i))
-                    for i in range(OPERANDS)
-                ),
+                *(self.capture[i].eq(~self.shared | (self.turn == i)) for i in range(OPERANDS)),
             ]
         with m.If(step):
             m.d.sync += self.turn.eq(Mux(final, 0, self.turn + 1))
