@@ -18,7 +18,7 @@ from edge_sdk.firmware_images.gateware.boards.board import (
     join_i2c,
     join_serial_port,
 )
-from edge_sdk.firmware_images.gateware.boards.ecp5_clock import MEMORY, Ecp5Clock
+from edge_sdk.firmware_images.gateware.boards.ecp5_clock import MEMORY, Ecp5Clock, add_domains
 from edge_sdk.firmware_images.gateware.boards.sdram_pads import ROUND_TRIP, SdramPads
 from edge_sdk.firmware_images.gateware.memory.chip import SDR_32MIB_X16
 from edge_sdk.firmware_images.gateware.memory.sdram import Sdram
@@ -61,6 +61,7 @@ class Ulx3s(Elaboratable):
     def elaborate(self, platform: Any) -> Module:
         """Clock, accelerator, pins."""
         m = Module()
+        add_domains(m)
         clock = platform.request("clk25").i
         m.submodules.clock = Ecp5Clock(
             clock, INPUT_HZ, self.board.clock_hz, MEMORY_CLOCK_DEGREES
