@@ -66,9 +66,7 @@ def make_plan(board: Board, build_id: bytes) -> Plan:
     # Amaranth takes options from the environment too; they would be in no build id.
     for name in [name for name in os.environ if name.startswith("AMARANTH_")]:
         del os.environ[name]
-    plan = board.platform().prepare(
-        board.design(board, build_id), "top", emit_src=False, **options
-    )
+    plan = board.platform().prepare(board.design(board, build_id), "top", emit_src=False, **options)
     return Plan(dict(plan.files), plan.digest(32).hex())
 
 

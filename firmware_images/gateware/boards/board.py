@@ -57,9 +57,7 @@ class Board:
 def accelerator(board: Board, build_id: bytes, memory: Any) -> Accelerator:
     """The accelerator of `board` over `memory`."""
     geometry = board.geometry
-    manifest = pack_manifest(
-        board.name, build_id.hex(), board.clock_hz, geometry, board.features
-    )
+    manifest = pack_manifest(board.name, build_id.hex(), board.clock_hz, geometry, board.features)
     return Accelerator(
         memory,
         TernaryArray(geometry.memory_bits, geometry.q_depth),

@@ -63,9 +63,7 @@ class Ulx3s(Elaboratable):
         m = Module()
         add_domains(m)
         clock = platform.request("clk25").i
-        m.submodules.clock = Ecp5Clock(
-            clock, INPUT_HZ, self.board.clock_hz, MEMORY_CLOCK_DEGREES
-        )
+        m.submodules.clock = Ecp5Clock(clock, INPUT_HZ, self.board.clock_hz, MEMORY_CLOCK_DEGREES)
         memory = Sdram(SDR_32MIB_X16, self.board.clock_hz, ROUND_TRIP)
         m.submodules.parts = parts = accelerator(self.board, self.build_id, memory)
         kinds = dict.fromkeys(
