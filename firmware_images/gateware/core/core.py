@@ -93,9 +93,7 @@ class Core(wiring.Component):
         m.d.comb += [
             link.task.ready.eq(accept),
             self._sequencer.restart.eq(self._busy & link.abort),
-            link.fault.eq(
-                Cat(self._register(Outlet.FAULT_LOW), self._register(Outlet.FAULT_HIGH))
-            ),
+            link.fault.eq(Cat(self._register(Outlet.FAULT_LOW), self._register(Outlet.FAULT_HIGH))),
             link.code.eq(self._register(Outlet.DONE, 8)),
             link.mantissa.eq(self._register(Outlet.MANTISSA)),
             link.shift.eq(self._register(Outlet.SHIFT, 6)),
@@ -117,17 +115,21 @@ class Core(wiring.Component):
         address = Cat(self._register(Outlet.ADDRESS_LOW), self._register(Outlet.ADDRESS_HIGH))
         count = Cat(self._register(Outlet.COUNT_LOW), self._register(Outlet.COUNT_HIGH))
         self._asking = asking = Signal()
+        to_array = Signal()
         with m.If(read):
-            m.d.sync += [asking.eq(1), gearbox.to_array.eq(bus[0]), gearbox.drop.eq(0)]
+            m.d.sync += [asking.eq(1), to_array.eq(bus[0]), gearbox.drop.eq(0)]
         with m.Elif(memory.request.ready):
             m.d.sync += asking.eq(0)
+        # All words of the request before have moved when memory takes the next one.
+        with m.If(asking & memory.request.ready):
+            m.d.sync += gearbox.to_array.eq(to_array)
         with m.If(self._stop):
             m.d.sync += gearbox.drop.eq(1)
         m.d.comb += [
             memory.request.valid.eq(asking),
             memory.request.payload.address.eq(address[drop_bits:]),
             memory.request.payload.count.eq(count[drop_bits:]),
-            gearbox.restart.eq(read),
+            gearbox.finish.eq(self._issue.finish & ~self._sequencer.taken),
             gearbox.halfwords.ready.eq(self._sequencer.taken | self._issue.halfwords.ready),
             self._issue.halfwords.valid.eq(gearbox.halfwords.valid),
             self._issue.halfwords.payload.eq(gearbox.halfwords.payload),

@@ -16,8 +16,8 @@ from edge_sdk.firmware_images.contract.geometry import ELEMENT_BITS
 class Gearbox(wiring.Component):
     """Gives the words of memory to the array, whole, or as halfwords, the lowest first.
 
-    `restart` drops the halfwords that are left of the last word; `drop` takes words and gives
-    them to nobody.
+    `finish`, with a halfword that is taken, drops those that are left of its word; `drop` takes
+    words and gives them to nobody.
 
     Args:
         memory_bits: a multiple of 16.
@@ -30,7 +30,7 @@ class Gearbox(wiring.Component):
                 "input": In(stream.Signature(unsigned(memory_bits))),
                 "to_array": In(1),
                 "drop": In(1),
-                "restart": In(1),
+                "finish": In(1),
                 "words": Out(stream.Signature(unsigned(memory_bits))),
                 "halfwords": Out(stream.Signature(unsigned(ELEMENT_BITS))),
             }
@@ -49,14 +49,14 @@ class Gearbox(wiring.Component):
             self.halfwords.payload.eq(held),
             self.halfwords.valid.eq(left != 0),
             taken.eq(self.halfwords.valid & self.halfwords.ready),
-            room.eq((left == 0) | (taken & (left == 1))),
+            room.eq((left == 0) | (taken & ((left == 1) | self.finish))),
             self.input.ready.eq(self.drop | Mux(self.to_array, self.words.ready, room)),
         ]
         with m.If(room):
             m.d.sync += held.eq(self.input.payload)
         with m.Elif(taken):
             m.d.sync += held.eq(held >> ELEMENT_BITS)
-        with m.If(self.drop | self.restart):
+        with m.If(self.drop):
             m.d.sync += left.eq(0)
         with m.Elif(room):
             m.d.sync += left.eq(Mux(self.input.valid & ~self.to_array, parts, 0))

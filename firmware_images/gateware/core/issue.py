@@ -35,6 +35,7 @@ class Issue(wiring.Component):
                 "top": In(1),  # with start
                 "stop": In(1),
                 "halfwords": In(stream.Signature(unsigned(ELEMENT_BITS))),
+                "finish": Out(1),  # with a halfword: it is the pass's last
                 "sums": In(stream.Signature(TOTAL)),
                 "best": Out(stream.Signature(TOTAL)),
                 "addresses": Out(data.ArrayLayout(16, OPERANDS)),
@@ -63,12 +64,11 @@ class Issue(wiring.Component):
             step.eq(self.running & self.enable & present),
             self.issued.eq(step & final),
             end.eq(index == self.count),
-            self.halfwords.ready.eq(self.issued & mode.memory & (~mode.byte | index[0])),
+            self.halfwords.ready.eq(self.issued & mode.memory & (~mode.byte | index[0] | end)),
+            self.finish.eq(end),
             self.best.valid.eq(self.running & top & self.sums.valid),
             self.best.payload.eq(self.sums.payload),
-            self.sums.ready.eq(
-                self.running & Mux(top, self.best.ready, self.enable & mode.sums)
-            ),
+            self.sums.ready.eq(self.running & Mux(top, self.best.ready, self.enable & mode.sums)),
         ]
         m.d.sync += self.shared.eq(
             (mode.two & (rams[0] == rams[1]))
@@ -88,10 +88,7 @@ class Issue(wiring.Component):
             m.d.sync += [
                 self.operand.eq(value),
                 self.last.eq(end),
-                *(
-                    self.capture[i].eq(~self.shared | (self.turn == i))
-                    for i in range(OPERANDS)
-                ),
+                *(self.capture[i].eq(~self.shared | (self.turn == i)) for i in range(OPERANDS)),
             ]
         with m.If(step):
             m.d.sync += self.turn.eq(Mux(final, 0, self.turn + 1))

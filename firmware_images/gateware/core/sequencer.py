@@ -72,9 +72,7 @@ class Sequencer(wiring.Component):
             conditions[Condition.ZERO].eq(self._a == 0),
             conditions[Condition.CARRY].eq(self._carry),
             conditions[Condition.NEGATIVE].eq(self._a[15]),
-            self._jump.eq(
-                live & step.flow[1] & (Array(conditions)[step.condition] ^ step.flow[0])
-            ),
+            self._jump.eq(live & step.flow[1] & (Array(conditions)[step.condition] ^ step.flow[0])),
             self.port.eq(step.port),
             self.put.eq(live & step.out),
         ]
@@ -134,9 +132,7 @@ class Sequencer(wiring.Component):
             write.addr.eq(computing.to),
             write.data.eq(self.bus),
             write.en.eq(self._live & computing.write),
-            self.taken.eq(
-                valid & (step.source == Source.INLET) & (step["from"] == Inlet.MEMORY)
-            ),
+            self.taken.eq(valid & (step.source == Source.INLET) & (step["from"] == Inlet.MEMORY)),
         ]
         m.d.sync += [self._live.eq(valid), computing.eq(step)]
         with m.If(step.source == Source.NUMBER):
@@ -160,9 +156,7 @@ class Sequencer(wiring.Component):
             divide.eq(step.alu == Alu.DIVIDE),
             left.eq(Mux(use, Mux(divide, Cat(quotient[15], a[:15]), a), 0)),
             total.eq(
-                add_carry(
-                    left, b ^ inverted.replicate(16), Mux(again, carry ^ inverted, inverted)
-                )
+                add_carry(left, b ^ inverted.replicate(16), Mux(again, carry ^ inverted, inverted))
             ),
             fits.eq(a[15] | total[16]),
         ]

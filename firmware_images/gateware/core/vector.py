@@ -115,7 +115,9 @@ class Vector(wiring.Component):
         first operand itself or, with `sigmoid`, the complement of the number, which is added.
         """
         m, mode, product = self._m, self.mode, self._product
-        operands = [Signal(signed(16), reset_less=True, name=f"operand{i}") for i in range(OPERANDS)]
+        operands = [
+            Signal(signed(16), reset_less=True, name=f"operand{i}") for i in range(OPERANDS)
+        ]
         for index, operand in enumerate(operands):
             with m.If(self.enable & self.capture[index]):
                 m.d.sync += operand.eq(self.values[index])
@@ -137,9 +139,7 @@ class Vector(wiring.Component):
         m.d.comb += self._sigmoid.number.eq(shifted)
         own = Mux(mode.sigmoid, complement[:17].as_signed(), first[1])
         owns = self._delay(own, SIGMOID_DELAY, "own")
-        bounds = self._delay(
-            Mux(mode.sigmoid, numbers[2][:16], 0), SIGMOID_DELAY, "bound"
-        )
+        bounds = self._delay(Mux(mode.sigmoid, numbers[2][:16], 0), SIGMOID_DELAY, "bound")
         added = Signal(signed(17))
         with m.If(self.enable):
             m.d.sync += [

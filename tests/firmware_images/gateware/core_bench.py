@@ -20,15 +20,20 @@ from edge_sdk.firmware_images.gateware.core.core import Core
 from edge_sdk.firmware_images.gateware.memory.block import BlockMemory
 from edge_sdk.firmware_images.gateware.ports import Task
 
-SMALL = Geometry(
-    memory_bits=16,
-    memory_words=2048,
-    x_depth=64,
-    s_depth=128,
-    a_depth=128,
-    b_depth=128,
-    q_depth=16,
-)
+
+def chip(memory_bits: int = 16) -> Geometry:
+    """A core small enough for this simulator; 8 KiB of memory."""
+    return Geometry(
+        memory_bits,
+        65536 // memory_bits,
+        x_depth=32,
+        s_depth=64,
+        a_depth=64,
+        b_depth=64,
+        q_depth=8,
+    )
+
+
 LONGEST = 200_000
 """Cycles that no task of a test takes."""
 
@@ -45,8 +50,8 @@ class Outcome:
 class Bench:
     """A core with `image` in its memory, and the model of the same accelerator."""
 
-    def __init__(self, image: bytes = b"", geometry: Geometry = SMALL) -> None:
-        self.geometry = geometry
+    def __init__(self, image: bytes = b"", geometry: Geometry | None = None) -> None:
+        self.geometry = geometry = geometry or chip()
         self.model = IntegerModel(geometry, image)
         size = geometry.memory_bits // 8
         padded = image + bytes(-len(image) % size)
@@ -125,9 +130,7 @@ class Bench:
             items.append((-ctx.get(self.link.top_sum), ctx.get(self.link.top_row)))
         return [(-negative, row) for negative, row in sorted(items)]
 
-    async def both(
-        self, ctx: Any, one: Instruction, token: int = 0, top_k: int = 0
-    ) -> Outcome:
+    async def both(self, ctx: Any, one: Instruction, token: int = 0, top_k: int = 0) -> Outcome:
         """EXECUTE `one` here and in the model; both must refuse it or neither."""
         outcome = await self.task(ctx, Task.EXECUTE, token, top_k, one.encode())
         try:

@@ -34,7 +34,7 @@ from edge_sdk.firmware_images.gateware.core.microcode.registers import (
     T5,
     mode,
 )
-from edge_sdk.firmware_images.gateware.core.microcode.tasks import RETURN_LABELS, RETURNS
+from edge_sdk.firmware_images.gateware.core.microcode.tasks import returns
 
 _MAX_EPSILON_SHIFT = 48
 _SHIFTS = 64
@@ -47,8 +47,8 @@ _SHIFT = LAST
 _INLETS = (Inlet.SQUARES0, Inlet.SQUARES1, Inlet.SQUARES2)
 _HALF_ROOT_2 = 46341
 """2^16 / sqrt(2), rounded up."""
-_TANGENT = 23172
-"""2^16 / sqrt(8), rounded up, and one for what the product drops."""
+_TANGENT = 23174
+"""2^16 / sqrt(8), rounded up, and three for what the product and T0 drop."""
 
 
 def write(a: Assembler, geometry: Geometry) -> None:
@@ -84,6 +84,7 @@ def _start(a: Assembler, geometry: Geometry) -> None:
     a.put(Outlet.OFFSET1, OFFSET)
     checks.last(a)
     a.put(Outlet.PASS, 0)
+    _call(a, "ahead", "norm_pass")
 
 
 def _epsilon(a: Assembler) -> None:
@@ -107,7 +108,7 @@ def _epsilon(a: Assembler) -> None:
     a.mask((1 << EPSILON_MANTISSA_BITS) - 1, to=T3)
     for register in (T0, T1, T2):
         a.copy(register, 0)
-    _call(a, "epsilon")
+    _call(a, "shift_right", "epsilon")
     for total, value in zip(_SUM, _VALUE, strict=True):
         a.copy(total, value)
 
@@ -138,7 +139,7 @@ def _squares(a: Assembler) -> None:
         a.load(Inlet.PRODUCT_HIGH)
         a.do(Alu.ADD_CARRY, 0, to=T3 if index == 2 else None)
     a.copy(T4, _SHIFT)
-    _call(a, "shifted")
+    _call(a, "shift_right", "shifted")
     a.load(_SUM[0])
     a.add(T0, to=T0)
     for total, value in zip(_SUM[1:], _VALUE[1:], strict=True):
@@ -175,16 +176,19 @@ def _normalise(a: Assembler) -> None:
     a.load(Inlet.PRODUCT_HIGH)
     a.label("halved")
     a.subtract(32, to=HALF_SHIFT)
-    _call(a, "normal")
+    _call(a, "shift_right", "normal")
 
 
 def _root(a: Assembler) -> None:
-    """Newton's steps come down to the root from a tangent above it; the last may be one short."""
+    """Newton's steps come down to the root from a tangent above it; they may end one above.
+
+    A quotient larger than its divisor says that the divisor is the root.
+    """
     a.copy(RATIO, STALE)
     a.load(T1, out=Outlet.MULTIPLY)
     a.put(Outlet.FACTOR, _HALF_ROOT_2)
     a.add(1)
-    a.load(0xFFFF, to=ROOT, when=(Condition.ZERO, "next"))
+    a.load(0xFFFF, to=ROOT, when=(Condition.ZERO, "pop"))
     a.load(Inlet.PRODUCT_HIGH)
     a.add(_TANGENT, to=ROOT)
     a.load(0, unless=(Condition.CARRY, "newton"))
@@ -198,7 +202,7 @@ def _root(a: Assembler) -> None:
         a.load(ROOT)
         a.subtract(Inlet.QUOTIENT, out=Outlet.MULTIPLY)
         a.pause()
-        a.load(Inlet.PRODUCT_HIGH)
+        a.load(Inlet.PRODUCT_HIGH, when=(Condition.CARRY, "pop"))
         a.add(Inlet.QUOTIENT, to=ROOT)
     a.put(Outlet.FACTOR, ROOT)
     a.put(Outlet.MULTIPLY, ROOT)
@@ -206,13 +210,13 @@ def _root(a: Assembler) -> None:
     a.subtract(Inlet.PRODUCT_LOW)
     a.load(T1)
     a.do(Alu.SUBTRACT_BORROW, Inlet.PRODUCT_HIGH)
-    a.load(ROOT, unless=(Condition.CARRY, "next"))
-    a.subtract(1, to=ROOT, when=(Condition.ALWAYS, "next"))
+    a.load(ROOT, unless=(Condition.CARRY, "pop"))
+    a.subtract(1, to=ROOT, when=(Condition.ALWAYS, "pop"))
 
 
-def _call(a: Assembler, name: str) -> None:
-    """Shift, and go on behind this step."""
-    a.copy(T5, RETURNS + RETURN_LABELS.index(name), when=(Condition.ALWAYS, "shift_right"))
+def _call(a: Assembler, routine: str, name: str) -> None:
+    """Jump to a routine, and go on behind this step, which is called `name`."""
+    a.copy(T5, returns(name), when=(Condition.ALWAYS, routine))
     a.label(name)
 
 
@@ -239,6 +243,4 @@ def _shift_right(a: Assembler) -> None:
         a.load(low)
         a.add(Inlet.PRODUCT_LOW, to=low)
         a.copy(high, Inlet.PRODUCT_HIGH)
-    a.label("return")
-    a.load(T5)
-    a.load(0, indexed=True, when=(Condition.ALWAYS, "table"))
+    a.jump("return")

@@ -10,7 +10,7 @@ from edge_sdk.firmware_images.contract.isa import ALLOWED_FLAGS, INSTRUCTION_HAL
 from edge_sdk.firmware_images.contract.wire import Code
 from edge_sdk.firmware_images.gateware.core.assembler import Assembler
 from edge_sdk.firmware_images.gateware.core.control import Alu, Condition, Inlet, Outlet
-from edge_sdk.firmware_images.gateware.core.microcode.checks import BORROW_BAD, ZERO_BAD
+from edge_sdk.firmware_images.gateware.core.microcode.checks import ZERO_BAD
 from edge_sdk.firmware_images.gateware.core.microcode.registers import (
     BLOCK,
     COLUMNS,
@@ -27,16 +27,22 @@ from edge_sdk.firmware_images.gateware.core.microcode.registers import (
     SQUARES,
     T0,
     T1,
+    T5,
     Register,
     mode,
 )
 
 RETURNS = 16
 """Where the table of opcodes goes on as the table of returns."""
-RETURN_LABELS = ["epsilon", "shifted", "normal"]
+RETURN_LABELS = ["epsilon", "shifted", "normal", "drain", "pop", "norm_pass"]
 _INSTRUCTION = [Register(i) for i in range(INSTRUCTION_HALFWORDS)]
-_NOT_A_PROGRAM = 2
-"""The bit of Task that EXECUTE and CLEAR have."""
+_BEYOND, _NO_PROGRAM = 1, 2
+"""In the lowest bits of PC, which are zero in an address: it is beyond memory; nothing follows."""
+
+
+def returns(name: str) -> int:
+    """What T5 must hold for a routine to go on at `name`."""
+    return RETURNS + RETURN_LABELS.index(name)
 
 
 def write(a: Assembler, geometry: Geometry) -> None:
@@ -45,6 +51,7 @@ def write(a: Assembler, geometry: Geometry) -> None:
     _wait(a)
     _program(a, geometry)
     _fetch(a)
+    _pop(a)
     _decode(a)
     _end(a)
     _clear(a, geometry)
@@ -76,7 +83,7 @@ def _wait(a: Assembler) -> None:
     a.load(0, unless=(Condition.ZERO, "clear"))
     for index, register in enumerate(_INSTRUCTION):
         a.copy(register, Inlet(Inlet.INSTRUCTION0 + index))
-    a.copy(PC, 0)
+    a.copy(PC, _NO_PROGRAM)
     a.copy(PC_HIGH, 0)
     a.put(Outlet.RAMS, LAST, when=(Condition.ALWAYS, "decode"))
 
@@ -87,12 +94,27 @@ def _program(a: Assembler, geometry: Geometry) -> None:
     a.copy(PC_HIGH, Inlet.START_HIGH)
     a.load(Inlet.START_LOW, to=PC)
     a.mask(max(INSTRUCTION_HALFWORDS, geometry.halfwords_per_word) - 1)
-    a.load(0, unless=ZERO_BAD)
+    a.load(PC, unless=(Condition.ZERO, "unaligned"))
+    a.copy(T5, returns("pop"), when=(Condition.ALWAYS, "ask"))
+    a.label("unaligned")
+    a.put(Outlet.FAULT_LOW, PC, when=(Condition.ALWAYS, "refuse"))
 
 
 def _fetch(a: Assembler) -> None:
-    a.label("fetch")
-    a.load(PC, out=Outlet.ADDRESS_LOW)
+    """Once its pass has begun, an instruction asks for the next one, which comes after its own
+    words; then, at "drain", it only has to wait for its end.
+    """
+    a.label("rest")
+    a.copy(T5, returns("drain"))
+    a.label("ahead")
+    a.load(PC)
+    a.mask(_NO_PROGRAM)
+    a.load(PC, unless=(Condition.ZERO, "return"))
+    a.add(INSTRUCTION_HALFWORDS, to=PC)
+    a.load(PC_HIGH)
+    a.do(Alu.ADD_CARRY, 0, to=PC_HIGH)
+    a.label("ask")
+    a.load(PC, out=Outlet.ADDRESS_LOW, wait=Condition.ASKED)
     a.add(INSTRUCTION_HALFWORDS, to=T0)
     a.load(PC_HIGH, out=Outlet.ADDRESS_HIGH)
     a.do(Alu.ADD_CARRY, 0, to=T1)
@@ -100,10 +122,24 @@ def _fetch(a: Assembler) -> None:
     a.subtract(T0)
     a.load(Inlet.FOUND_HIGH)
     a.do(Alu.SUBTRACT_BORROW, T1)
-    a.put(Outlet.COUNT_LOW, INSTRUCTION_HALFWORDS, when=BORROW_BAD)
+    a.put(Outlet.COUNT_LOW, INSTRUCTION_HALFWORDS, when=(Condition.CARRY, "beyond"))
     a.put(Outlet.COUNT_HIGH, 0)
     a.put(Outlet.READ, 0)
-    a.pause()
+    a.label("return")
+    a.load(T5)
+    a.load(0, indexed=True, when=(Condition.ALWAYS, "table"))
+    a.label("beyond")
+    a.load(PC)
+    a.add(_BEYOND, to=PC, when=(Condition.ALWAYS, "return"))
+
+
+def _pop(a: Assembler) -> None:
+    a.label("drain")
+    a.load(0, wait=Condition.IDLE)
+    a.label("pop")
+    a.load(PC)
+    a.mask(_BEYOND | _NO_PROGRAM)
+    a.load(PC, unless=(Condition.ZERO, "ended"))
     for register in _INSTRUCTION[:-1]:
         a.copy(register, Inlet.MEMORY, wait=Condition.MEMORY)
     a.load(Inlet.MEMORY, to=LAST, out=Outlet.RAMS, wait=Condition.MEMORY)
@@ -129,21 +165,18 @@ def _decode(a: Assembler) -> None:
 
 
 def _end(a: Assembler) -> None:
-    a.label("rest")
-    a.load(0, wait=Condition.IDLE)
-    a.label("next")
-    a.load(Inlet.TASK)
-    a.mask(_NOT_A_PROGRAM)
-    a.load(PC, unless=(Condition.ZERO, "done"))
-    a.add(INSTRUCTION_HALFWORDS, to=PC)
-    a.load(PC_HIGH)
-    a.do(Alu.ADD_CARRY, 0, to=PC_HIGH, when=(Condition.ALWAYS, "fetch"))
+    a.label("ended")
+    a.mask(_BEYOND)
+    a.load(0, unless=ZERO_BAD)
+    a.jump("done")
     a.label(Op.HALT.name)
     a.load(0, unless=ZERO_BAD)
     a.label("done")
     a.put(Outlet.DONE, 0, when=(Condition.ALWAYS, "wait"))
     a.label("bad")
-    a.put(Outlet.FAULT_LOW, PC)
+    a.load(PC)
+    a.mask(-INSTRUCTION_HALFWORDS, out=Outlet.FAULT_LOW)
+    a.label("refuse")
     a.put(Outlet.FAULT_HIGH, PC_HIGH)
     a.put(Outlet.DONE, Code.BAD_OPCODE, when=(Condition.ALWAYS, "wait"))
 
@@ -151,6 +184,7 @@ def _end(a: Assembler) -> None:
 def _clear(a: Assembler, geometry: Geometry) -> None:
     """Zeros are results too: of a scale of nothing."""
     a.label("clear")
+    a.copy(PC, _NO_PROGRAM)
     a.put(Outlet.RAMS, Ram.S)
     a.put(Outlet.TARGET, 0)
     a.put(Outlet.SCALE, 0)
