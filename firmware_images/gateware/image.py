@@ -92,7 +92,8 @@ def build_image(
     """
     if seed is not None:
         board = replace(board, seed=seed)
-    tools = versions(["yosys"])
+    versions(["yosys"])
+    sources = source_hash()
     say("elaborate")
     commands = commands_of(make_plan(board, bytes(BUILD_ID_BYTES)).files)
     tools = versions(command[0] for command in commands)
@@ -126,11 +127,16 @@ def build_image(
     data = (folder / board.product).read_bytes()
     if board.compress:
         data = gzip.compress(data, 9, mtime=0)
-    return Image(data, _manifest(board, data, build_id, report, tools), report)
+    return Image(data, _manifest(board, data, build_id, report, tools, sources), report)
 
 
 def _manifest(
-    board: Board, data: bytes, build_id: bytes, report: Report, tools: dict[str, str]
+    board: Board,
+    data: bytes,
+    build_id: bytes,
+    report: Report,
+    tools: dict[str, str],
+    sources: str,
 ) -> ImageManifest:
     def used(kinds: tuple[str, ...]) -> int:
         return sum(report.used.get(kind, 0) for kind in kinds)
@@ -160,7 +166,7 @@ def _manifest(
         q_depth=geometry.q_depth,
         seed=board.seed,
         options=" ".join(f"{name}={value}" for name, value in sorted(board.options.items())),
-        source_hash=source_hash(),
+        source_hash=sources,
         tools=tools,
         idcode=f"{board.idcode:#010x}" if board.idcode is not None else "",
     )

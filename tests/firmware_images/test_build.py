@@ -20,7 +20,7 @@ pytest.importorskip("amaranth", reason="building images needs the extra 'gatewar
 pytest.importorskip("amaranth_boards", reason="building images needs the extra 'gateware'")
 
 from amaranth.hdl import Elaboratable, Module
-from amaranth.lib import wiring
+from amaranth.lib import io, wiring
 from amaranth_boards.ulx3s import ULX3S_12F_Platform
 
 from edge_sdk.firmware_images.contract.geometry import Geometry
@@ -44,15 +44,16 @@ class Echo(Elaboratable):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         add_domains(m)
-        m.submodules.clock = Ecp5Clock(
-            platform.request("clk25").i, 25_000_000, self.board.clock_hz, 90
-        )
+        m.submodules.oscillator = oscillator = io.Buffer("i", platform.request("clk25", dir="-"))
+        m.submodules.clock = Ecp5Clock(oscillator.i, 25_000_000, self.board.clock_hz, 90)
         m.submodules.port = port = SerialPort(651)
         wiring.connect(m, port.received, port.sent)
-        uart = platform.request("uart")
+        uart = platform.request("uart", dir=dict.fromkeys(("rx", "tx", "rts", "dtr"), "-"))
+        m.submodules.rx = rx = io.Buffer("i", uart.rx)
+        m.submodules.tx = tx = io.Buffer("o", uart.tx)
         m.d.comb += [
-            port.rx.eq(uart.rx.i),
-            uart.tx.o.eq(port.tx),
+            port.rx.eq(rx.i),
+            tx.o.eq(port.tx),
             port.divisor.eq(int.from_bytes(self.build_id[:2], "big")),
         ]
         return m
