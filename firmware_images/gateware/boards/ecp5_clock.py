@@ -41,8 +41,14 @@ class Dividers:
         return self.output - 1 + eighths // 8, eighths % 8
 
 
+def add_domains(m: Module) -> None:
+    """The two clock domains, in the module that everything is part of."""
+    m.domains.sync = ClockDomain()
+    m.domains += ClockDomain(MEMORY, reset_less=True)
+
+
 class Ecp5Clock(Elaboratable):
-    """Makes the domains `sync` and MEMORY from the pin `clock`; reset until the PLL has locked."""
+    """Drives the domains of `add_domains` from the pin `clock`; reset until the PLL has locked."""
 
     def __init__(self, clock: Signal, input_hz: int, clock_hz: int, degrees: float) -> None:
         self.clock = clock
@@ -52,8 +58,6 @@ class Ecp5Clock(Elaboratable):
     def elaborate(self, platform: object) -> Module:
         """One PLL, two outputs."""
         m = Module()
-        m.domains.sync = ClockDomain()
-        m.domains += ClockDomain(MEMORY, reset_less=True)
         locked = Signal()
         main, late = self.dividers.phase(0), self.dividers.phase(self.degrees)
         m.submodules.pll = Instance(

@@ -17,6 +17,7 @@ from edge_sdk.firmware_images.gateware.boards.board import (
     Board,
     accelerator,
     join_i2c,
+    join_lights,
     join_serial_port,
 )
 from edge_sdk.firmware_images.gateware.memory.block import BlockMemory
@@ -54,13 +55,10 @@ class TangNano9k(Elaboratable):
         geometry = self.board.geometry
         memory = BlockMemory(geometry.memory_bits, geometry.memory_words)
         m.submodules.parts = parts = accelerator(self.board, self.build_id, memory)
-        join_serial_port(m, parts, platform.request("uart"))
+        join_serial_port(m, parts, platform.request("uart", dir={"rx": "-", "tx": "-"}))
         platform.add_resources([I2C])
-        join_i2c(m, parts, platform.request("i2c"))
-        m.d.comb += [
-            platform.request("led", 0).o.eq(parts.ready),
-            platform.request("led", 1).o.eq(parts.runs),
-        ]
+        join_i2c(m, parts, platform.request("i2c", dir={"scl": "-", "sda": "-"}))
+        join_lights(m, parts, platform)
         return m
 
 

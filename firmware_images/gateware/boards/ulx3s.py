@@ -9,6 +9,7 @@ from typing import Any
 
 from amaranth.build import Attrs, Pins, Resource, Subsignal
 from amaranth.hdl import Elaboratable, Module
+from amaranth.lib import io
 from amaranth_boards.ulx3s import ULX3S_12F_Platform, ULX3S_85F_Platform
 
 from edge_sdk.firmware_images.contract.configurations import ULX3S
@@ -16,9 +17,10 @@ from edge_sdk.firmware_images.gateware.boards.board import (
     Board,
     accelerator,
     join_i2c,
+    join_lights,
     join_serial_port,
 )
-from edge_sdk.firmware_images.gateware.boards.ecp5_clock import MEMORY, Ecp5Clock
+from edge_sdk.firmware_images.gateware.boards.ecp5_clock import MEMORY, Ecp5Clock, add_domains
 from edge_sdk.firmware_images.gateware.boards.sdram_pads import ROUND_TRIP, SdramPads
 from edge_sdk.firmware_images.gateware.memory.chip import SDR_32MIB_X16
 from edge_sdk.firmware_images.gateware.memory.sdram import Sdram
@@ -52,9 +54,10 @@ class Ulx3sDesign(Elaboratable):
     def elaborate(self, platform: Any) -> Module:
         """Clock, accelerator, pins."""
         m = Module()
-        clock = platform.request("clk25").i
+        add_domains(m)
+        m.submodules.oscillator = oscillator = io.Buffer("i", platform.request("clk25", dir="-"))
         m.submodules.clock = Ecp5Clock(
-            clock, INPUT_HZ, self.board.clock_hz, MEMORY_CLOCK_DEGREES
+            oscillator.i, INPUT_HZ, self.board.clock_hz, MEMORY_CLOCK_DEGREES
         )
         memory = Sdram(SDR_32MIB_X16, self.board.clock_hz, ROUND_TRIP)
         m.submodules.parts = parts = accelerator(self.board, self.build_id, memory)
@@ -62,13 +65,12 @@ class Ulx3sDesign(Elaboratable):
             ("clk", "clk_en", "cs", "ras", "cas", "we", "ba", "a", "dqm", "dq"), "-"
         )
         m.submodules.pads = SdramPads(memory.pins, platform.request("sdram", dir=kinds), MEMORY)
-        join_serial_port(m, parts, platform.request("uart"))
+        join_serial_port(
+            m, parts, platform.request("uart", dir=dict.fromkeys(("rx", "tx", "rts", "dtr"), "-"))
+        )
         platform.add_resources([I2C])
-        join_i2c(m, parts, platform.request("i2c"))
-        m.d.comb += [
-            platform.request("led", 0).o.eq(parts.ready),
-            platform.request("led", 1).o.eq(parts.runs),
-        ]
+        join_i2c(m, parts, platform.request("i2c", dir={"scl": "-", "sda": "-"}))
+        join_lights(m, parts, platform)
         return m
 
 

@@ -3,6 +3,10 @@
 It knows the core's signals; it does not know when which of them is asked for.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -24,9 +28,14 @@ class CorePort(wiring.Component):
     Eight WORDs make an instruction; the last two of them are the address of either program.
     """
 
-    bus: In(BusSignature())
-    core: Out(CoreSignature())
-    runs: Out(1)
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "bus": In(BusSignature()),
+                "core": Out(CoreSignature()),
+                "runs": Out(1),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         """Registers, and one choice of what to read."""
@@ -71,7 +80,7 @@ class CorePort(wiring.Component):
             with m.Case(Output.RAM):
                 m.d.sync += core.ram.eq(bus.data)
 
-        pairs = {
+        pairs: dict[int, Any] = {
             Input.FAULT_LOW: core.fault,
             Input.MANTISSA_LOW: core.mantissa,
             Input.TOP_SUM_LOW: core.top_sum.as_signed(),
@@ -89,9 +98,9 @@ class CorePort(wiring.Component):
             for port, value in single.items():
                 with m.Case(port):
                     m.d.comb += bus.value.eq(value)
-            for port, value in pairs.items():
-                with m.Case(port):
+            for first, value in pairs.items():
+                with m.Case(first):
                     m.d.comb += bus.value.eq(value)
-                with m.Case(port + 1):
+                with m.Case(first + 1):
                     m.d.comb += bus.value.eq(value >> 16)
         return m

@@ -3,6 +3,8 @@
 It knows the polynomial; it does not know whose bytes they are.
 """
 
+from __future__ import annotations
+
 from functools import reduce
 from operator import xor
 
@@ -29,12 +31,17 @@ def after_byte(register: Value, byte: Value) -> Value:
 class Crc32(wiring.Component):
     """`clear` begins a message, `feed` takes `data`; `value` is the CRC of what was fed."""
 
-    clear: In(1)
-    feed: In(1)
-    data: In(8)
-    value: Out(32)
-    # What was fed ended with its own CRC.
-    good: Out(1)
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "clear": In(1),
+                "feed": In(1),
+                "data": In(8),
+                "value": Out(32),
+                # What was fed ended with its own CRC.
+                "good": Out(1),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         """One register."""

@@ -99,12 +99,19 @@ class Link(wiring.Component):
             ),
             crc.feed.eq(receiver.write | sender.crc_feed | memory_port.crc_feed),
             crc.data.eq(
-                Mux(sender.busy, sender.byte, Mux(receiver.ended, memory_port.crc_data, receiver.data))
+                Mux(
+                    sender.busy,
+                    sender.byte,
+                    Mux(receiver.ended, memory_port.crc_data, receiver.data),
+                )
             ),
             receiver.crc_good.eq(crc.good),
             sender.crc.eq(crc.value),
             memory_port.crc.eq(crc.value),
         ]
+
+        with m.If(sender.busy):
+            m.d.comb += crc.data.eq(sender.byte)
 
         cycles = Signal(32)
         cycles_high = Signal(16)

@@ -5,12 +5,13 @@ It knows the assembler and the layout; it does not know requests.
 
 from __future__ import annotations
 
+from typing import Any
+
 from edge_sdk.firmware_images.contract.wire import Counter
 from edge_sdk.firmware_images.gateware.link.assembler import Operand, Port, Word
 from edge_sdk.firmware_images.gateware.link.bus import CORE_COUNTERS, Input, Status
 from edge_sdk.firmware_images.gateware.link.layout import Layout
 from edge_sdk.firmware_images.gateware.link.uart import MIN_DIVISOR
-from edge_sdk.firmware_images.gateware.ports import Task
 
 
 def counter_ports(counter: Counter) -> tuple[Port, Port]:
@@ -130,8 +131,8 @@ class Macros:
             self.code.subtract(self.layout.busy_before[i], carry=bool(i))
             self.code.store(target[i])
 
-    def run(self, task: Task) -> None:
-        """The core does `task`; goes on at a refusal if it fails."""
+    def run(self, task: Any) -> None:
+        """The core does `task` (ports.Task); goes on at a refusal if it fails."""
         self.code.put(task.value, self.layout.task)
         self.code.call("run")
 

@@ -93,21 +93,20 @@ class MemoryPort(wiring.Component):
             m.d.sync += filled.eq(Mux(last, 0, filled + 1))
             m.d.sync += kept.eq(Cat(kept, bus.data) >> 16)
 
-        with m.If(bus.write):
-            with m.Switch(bus.port):
-                with m.Case(Output.MEMORY_LOW):
-                    m.d.sync += address[:16].eq(bus.data)
-                with m.Case(Output.MEMORY_HIGH):
-                    m.d.sync += address[16:].eq(bus.data)
-                with m.Case(Output.READ_MEMORY, Output.CRC_MEMORY, Output.WRITE_MEMORY):
-                    m.d.sync += [
-                        count.eq(bus.data),
-                        pending.eq(1),
-                        place.eq(0),
-                        filled.eq(0),
-                        writes.eq(bus.port == Output.WRITE_MEMORY),
-                        sums.eq(bus.port == Output.CRC_MEMORY),
-                    ]
+        with m.If(bus.write), m.Switch(bus.port):
+            with m.Case(Output.MEMORY_LOW):
+                m.d.sync += address[:16].eq(bus.data)
+            with m.Case(Output.MEMORY_HIGH):
+                m.d.sync += address[16:].eq(bus.data)
+            with m.Case(Output.READ_MEMORY, Output.CRC_MEMORY, Output.WRITE_MEMORY):
+                m.d.sync += [
+                    count.eq(bus.data),
+                    pending.eq(1),
+                    place.eq(0),
+                    filled.eq(0),
+                    writes.eq(bus.port == Output.WRITE_MEMORY),
+                    sums.eq(bus.port == Output.CRC_MEMORY),
+                ]
         with m.Switch(bus.port):
             with m.Case(Input.MEMORY_DATA):
                 m.d.comb += bus.value.eq(memory.read.payload.word_select(place[1:], 16))

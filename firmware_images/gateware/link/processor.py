@@ -143,9 +143,7 @@ class Processor(wiring.Component):
 
                 minus = function[1]
                 total = a + Mux(minus, ~b, b) + Mux(function[0], carry, minus)
-                results = Array(
-                    [b, Cat(b[8:], b[:8]), a & b, b >> 1, total, total, total, total]
-                )
+                results = Array([b, Cat(b[8:], b[:8]), a & b, b >> 1, total, total, total, total])
                 with m.If(computes):
                     m.d.sync += a.eq(results[function])
                     with m.If(function[2]):

@@ -123,12 +123,12 @@ def _accepted(p: Macros) -> None:
     requests = {int(t): t for t in Type}
     rows: list[int | Label] = []
     for number in range(last + 1):
-        kind = requests.get(number)
-        if kind is None:
+        request = requests.get(number)
+        if request is None:
             rows += [ANY_LENGTH, Label(Code.UNKNOWN_TYPE.name)]
         else:
-            exact = ANY_LENGTH if kind in OWN_LENGTH else wire.REQUESTS[kind].size
-            rows += [exact, Label(HANDLERS[kind])]
+            exact = ANY_LENGTH if request in OWN_LENGTH else wire.REQUESTS[request].size
+            rows += [exact, Label(HANDLERS[request])]
     table = c.table(rows)
 
     c.label("accepted")

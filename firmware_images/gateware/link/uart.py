@@ -3,6 +3,8 @@
 It knows the line and how long a bit is; it does not know what the bytes mean.
 """
 
+from __future__ import annotations
+
 from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -18,10 +20,15 @@ class UartReceiver(wiring.Component):
     A byte begins with an edge, and one whose stop bit is low is dropped: a break, another rate.
     """
 
-    divisor: In(DIVISOR_BITS)
-    pin: In(1)
-    data: Out(8)
-    valid: Out(1)
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "divisor": In(DIVISOR_BITS),
+                "pin": In(1),
+                "data": Out(8),
+                "valid": Out(1),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         """One timer, reloaded at each sample."""
@@ -52,10 +59,15 @@ class UartReceiver(wiring.Component):
 class UartTransmitter(wiring.Component):
     """Sends the bytes of a stream; `idle` when nothing is on the line."""
 
-    divisor: In(DIVISOR_BITS)
-    bytes: In(stream.Signature(8))
-    pin: Out(1, init=1)
-    idle: Out(1)
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "divisor": In(DIVISOR_BITS),
+                "bytes": In(stream.Signature(8)),
+                "pin": Out(1, init=1),
+                "idle": Out(1),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         """A shift register that ends with a one: the stop bit that has been sent."""
@@ -64,14 +76,13 @@ class UartTransmitter(wiring.Component):
         timer = Signal(DIVISOR_BITS)
         m.d.comb += self.idle.eq(shift == 0)
         m.d.comb += self.bytes.ready.eq(self.idle)
-        with m.If(self.idle):
-            with m.If(self.bytes.valid):
-                # Start bit now; then the data, the stop bit, and zeros behind it.
-                m.d.sync += [
-                    self.pin.eq(0),
-                    shift.eq(Cat(self.bytes.payload, Const(1, 1), Const(1, 1))),
-                    timer.eq(self.divisor),
-                ]
+        with m.If(self.idle), m.If(self.bytes.valid):
+            # Start bit now; then the data, the stop bit, and zeros behind it.
+            m.d.sync += [
+                self.pin.eq(0),
+                shift.eq(Cat(self.bytes.payload, Const(1, 1), Const(1, 1))),
+                timer.eq(self.divisor),
+            ]
         with m.Elif(timer == 1):
             m.d.sync += [timer.eq(self.divisor), shift.eq(shift >> 1)]
             with m.If(shift != 1):

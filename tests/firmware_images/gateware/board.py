@@ -105,9 +105,7 @@ class Bench(wiring.Component):
     """The link with what it needs around it; `core` and `memory` are for the tests' processes."""
 
     def __init__(self, geometry: Geometry = GEOMETRY, **settings: Any) -> None:
-        self.link = Link(
-            Settings(geometry, 1_000_000, **{**SETTINGS, **settings})  # type: ignore[arg-type]
-        )
+        self.link = Link(Settings(geometry, 1_000_000, **{**SETTINGS, **settings}))
         self.memory = BlockMemory(geometry.memory_bits, geometry.memory_words)
         self.switch = MemorySwitch(geometry.memory_bits, self.memory.address_bits)
         self.idle = Signal(init=1)
@@ -128,35 +126,31 @@ class Bench(wiring.Component):
 class Host:
     """Talks to a simulated link, inside a testbench of Amaranth's simulator."""
 
-    def __init__(self, ctx: Any, link: Link) -> None:
+    def __init__(self, ctx: Any, link: Link, out: bytearray) -> None:
         self.ctx = ctx
         self.link = link
         self.sequence = 0xFFFF
-        self.out: list[int] = []
+        self.out = out
+        """What the link has sent and nobody has taken yet."""
 
     async def put(self, data: bytes) -> None:
-        """Bytes to the link; what it sends meanwhile is kept."""
+        """Bytes to the link."""
         stream = self.link.received
+        self.ctx.set(stream.valid, 1)
         for byte in data:
             self.ctx.set(stream.payload, byte)
-            self.ctx.set(stream.valid, 1)
-            for _ in range(PATIENCE):
-                took = self.ctx.get(stream.ready)
-                await self._tick()
-                if took:
-                    break
-            else:
-                raise AssertionError("the link takes no more bytes")
-            self.ctx.set(stream.valid, 0)
+            await moves(self.ctx, stream.ready)
+        self.ctx.set(stream.valid, 0)
 
     async def get(self, patience: int = PATIENCE) -> bytes | None:
         """The next frame without its zero, or None if none comes."""
         for _ in range(patience):
-            if 0 in self.out:
-                end = self.out.index(0)
-                found, self.out = self.out[:end], self.out[end + 1 :]
-                return bytes(found)
-            await self._tick()
+            end = self.out.find(0)
+            if end >= 0:
+                found = bytes(self.out[:end])
+                del self.out[: end + 1]
+                return found
+            await self.ctx.tick()
         return None
 
     async def ask(self, kind: int, payload: bytes = b"") -> tuple[int, int, bytes]:
@@ -181,62 +175,92 @@ class Host:
         assert request == kind
         return wire.Code(code), detail
 
-    async def _tick(self) -> None:
-        sent = self.link.sent
-        self.ctx.set(sent.ready, 1)
-        if self.ctx.get(sent.valid):
-            self.out.append(self.ctx.get(sent.payload))
-        await self.ctx.tick()
+
+async def moves(ctx: Any, condition: Any) -> None:
+    """Until the end of the first cycle in which `condition` holds.
+
+    Unlike Amaranth's `until` it leaves nothing behind when a simulation ends while it waits.
+    """
+    while not ctx.get(condition):
+        await ctx.tick()
+    await ctx.tick()
 
 
-def core_process(bench: Bench, state: CoreState) -> Process:
-    """A core that does as `state` says, clock by clock."""
-    core, port = bench.link.core, bench.switch.core
+def collect(link: Link, out: bytearray) -> Process:
+    """Takes what the link sends."""
 
     async def process(ctx: Any) -> None:
-        left, busy = -1, 0
+        ctx.set(link.sent.ready, 1)
         while True:
-            busy += left >= 0
-            ctx.set(core.counters[wire.Counter.BUSY], busy)
-            ctx.set(core.task.ready, int(left < 0 and not state.stuck))
-            ctx.set(core.top_count, len(state.scores))
-            taken = ctx.get(core.task.valid) and ctx.get(core.task.ready)
+            if ctx.get(link.sent.valid):
+                out.append(ctx.get(link.sent.payload))
+            await ctx.tick()
+
+    return process
+
+
+def core_processes(bench: Bench, state: CoreState) -> list[Process]:
+    """A core that does as `state` says."""
+    core, port = bench.link.core, bench.switch.core
+
+    async def tasks(ctx: Any) -> None:
+        busy = 0
+        while True:
+            ctx.set(core.task.ready, int(not state.stuck))
+            state.aborts += state.stuck and ctx.get(core.abort)
+            if state.stuck or not ctx.get(core.task.valid):
+                await ctx.tick()
+                continue
+            await ctx.tick()
+            ctx.set(core.task.ready, 0)
             task = ctx.get(core.task.payload)
-            instruction, body = ctx.get(core.instruction), ctx.get(core.body)
-            ram, address = ctx.get(core.ram), ctx.get(core.ram_address)
-            write, data = ctx.get(core.ram_write), ctx.get(core.ram_write_data)
-            index, abort = ctx.get(core.top_index), ctx.get(core.abort)
+            state.tasks.append((Task(task.task), task.token, task.top_k))
+            state.instructions.append(ctx.get(core.instruction).to_bytes(16, "little"))
+            state.programs.append(ctx.get(core.body))
+            if state.leaves:
+                ctx.set(port.request.payload, {"address": 5, "count": state.leaves, "write": 0})
+                ctx.set(port.request.valid, 1)
+                await moves(ctx, port.request.ready)
+                ctx.set(port.request.valid, 0)
+            if state.deaf or state.dead:
+                await moves(ctx, core.abort)
+                state.aborts += 1
+                if state.dead:
+                    return
+                code = int(wire.Code.WATCHDOG)
+            else:
+                for _ in range(state.duration):
+                    await ctx.tick()
+                busy += state.duration
+                code = state.code
+            ctx.set(core.counters[wire.Counter.BUSY], busy)
+            ctx.set(core.code, code)
+            ctx.set(core.fault, state.fault)
+            ctx.set(core.mantissa, state.mantissa)
+            ctx.set(core.shift, state.shift)
+            ctx.set(core.top_count, len(state.scores))
+            ctx.set(core.done, 1)
             await ctx.tick()
             ctx.set(core.done, 0)
+
+    async def writes(ctx: Any) -> None:
+        while True:
+            if ctx.get(core.ram_write):
+                ram, address = ctx.get(core.ram), ctx.get(core.ram_address)
+                state.rams[ram][address] = ctx.get(core.ram_write_data)
+            await ctx.tick()
+
+    async def reads(ctx: Any) -> None:
+        async for ram, address in ctx.changed(core.ram, core.ram_address):
             ctx.set(core.ram_read_data, state.rams[ram].get(address, 0))
-            if write:
-                state.rams[ram][address] = data
+
+    async def scores(ctx: Any) -> None:
+        async for index, _ in ctx.changed(core.top_index, core.top_count):
             if index < len(state.scores):
                 ctx.set(core.top_row, state.scores[index][0])
                 ctx.set(core.top_sum, state.scores[index][1])
-            if taken:
-                left = state.duration
-                state.tasks.append((Task(task.task), task.token, task.top_k))
-                state.instructions.append(instruction.to_bytes(16, "little"))
-                state.programs.append(body)
-                if state.leaves:
-                    ctx.set(port.request.payload, {"address": 5, "count": state.leaves, "write": 0})
-                    ctx.set(port.request.valid, 1)
-                    await ctx.tick().until(port.request.ready)
-                    ctx.set(port.request.valid, 0)
-            elif left > 0 and not state.deaf and not state.dead:
-                left -= 1
-            if abort:
-                state.aborts += 1
-            if left == 0 or (abort and not state.dead):
-                left = -1
-                ctx.set(core.done, 1)
-                ctx.set(core.code, wire.Code.WATCHDOG if abort else state.code)
-                ctx.set(core.fault, state.fault)
-                ctx.set(core.mantissa, state.mantissa)
-                ctx.set(core.shift, state.shift)
 
-    return process
+    return [tasks, writes, reads, scores]
 
 
 def run(
@@ -252,12 +276,13 @@ def run(
     state = CoreState()
     simulator = Simulator(bench)
     simulator.add_clock(1e-6)
-    simulator.add_testbench(core_process(bench, state), background=True)
-    for process in processes(bench):
+    out = bytearray()
+    background = [collect(bench.link, out), *core_processes(bench, state), *processes(bench)]
+    for process in background:
         simulator.add_testbench(process, background=True)
 
     async def host(ctx: Any) -> None:
-        one = Host(ctx, bench.link)
+        one = Host(ctx, bench.link, out)
         ctx.set(bench.link.scl, 1)
         ctx.set(bench.link.sda, 1)
         if hello:

@@ -36,7 +36,7 @@ def test_tokens_run_the_body_and_then_the_head() -> None:
         data = await host.good(Type.FEED, feed(0, [3, 49, 0]))
         position, cycles, *scores = fixed.unpack(data)
         assert (position, scores) == (3, [0, 0, 0])
-        assert [task[:2] for task in core.tasks] == [(Task.BODY, 3), (Task.BODY, 49), (Task.BODY, 0)]
+        assert [task[:2] for task in core.tasks] == [(Task.BODY, i) for i in (3, 49, 0)]
         assert core.programs == [8, 8, 8]
         assert cycles == 3 * core.duration
 

@@ -90,7 +90,7 @@ def test_the_last_request_again_is_answered_from_memory() -> None:
     run(script)
 
 
-@pytest.mark.parametrize("kind", [t for t in Type])
+@pytest.mark.parametrize("kind", list(Type))
 def test_a_wrong_length_is_refused(kind: Type) -> None:
     async def script(host: Host, core: CoreState) -> None:
         right = wire.REQUESTS[kind].size

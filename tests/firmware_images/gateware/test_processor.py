@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -44,7 +44,10 @@ class Machine(wiring.Component):
 
 
 def outputs(
-    write: Callable[[Assembler], None], count: int, inputs: dict[int, int] | None = None, wait: int = 0
+    write: Callable[[Assembler], None],
+    count: int,
+    inputs: Mapping[Input, int] | None = None,
+    wait: int = 0,
 ) -> list[int]:
     """The first `count` values that the program puts out; every port makes it wait."""
     code = Assembler(free=4)
