@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edge_sdk.hub import load_model, pull
     from edge_sdk.model_file import Model
     from edge_sdk.registry import list_devices, open_device
-    from edge_sdk.sampling import Sampler
+    from edge_sdk.sampling import Sampler, Sampling
     from edge_sdk.telemetry import Provenance, Reading, Telemetry
     from edge_sdk.tokenizer import Tokenizer
 
@@ -37,6 +37,7 @@ _HOME = {
     "Provenance": "telemetry",
     "Reading": "telemetry",
     "Sampler": "sampling",
+    "Sampling": "sampling",
     "Session": "device",
     "State": "device",
     "Telemetry": "telemetry",
@@ -61,6 +62,7 @@ __all__ = [
     "Provenance",
     "Reading",
     "Sampler",
+    "Sampling",
     "Session",
     "State",
     "Telemetry",

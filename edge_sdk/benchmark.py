@@ -87,7 +87,10 @@ def measure(
     of each. Raises UsageError for a number below 1.
     """
     if min(tokens, prompt, repeats) < 1:
-        raise UsageError("tokens, prompt and repeats must each be 1 or more.")
+        raise UsageError(
+            "tokens, prompt and repeats must each be 1 or more.",
+            hint="leave them out to use the defaults.",
+        )
     load_before = _load_average()
     switches = _usage("ru_nivcsw")
     began = time.perf_counter()
@@ -142,7 +145,10 @@ def start_seconds(uri: str, path: str) -> float:
     )
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
-        raise EdgeError(f"a new process gave no token; it said: {said[:300]}.")
+        raise EdgeError(
+            f"a new process gave no token; it said: {said[:300]}.",
+            hint="`edge-sdk doctor` checks this machine.",
+        )
     return time.perf_counter() - began
 
 

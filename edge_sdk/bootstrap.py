@@ -187,12 +187,13 @@ def _call(command: list[str], what: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         try:
-            with (
-                log.open("wb") as out,
-                subprocess.Popen(
+            # No parentheses around two of these: Python 3.8 has to read as far as the sentence
+            # that says that it is too old.
+            with log.open("wb") as out:
+                process = subprocess.Popen(
                     command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
-                ) as process,
-            ):
+                )
+            with process:
                 _wait(process, log)
         except OSError as error:
             raise BootstrapError(f"{what} failed: {error}.", "look at the file it names.") from None

@@ -15,6 +15,7 @@ from edge_sdk.chat_stats import ChatStats, PowerPoll
 from edge_sdk.device import Cancelled, Session, State
 from edge_sdk.errors import UsageError
 from edge_sdk.generation import Generation, generate
+from edge_sdk.monitor import Monitor
 from edge_sdk.prompt import PromptWriter, clean_prompt
 from edge_sdk.sampling import Sampler
 from edge_sdk.telemetry import Reading
@@ -43,7 +44,8 @@ class Chat:
         """Begin a conversation; resets the session.
 
         max_tokens: longest answer. system: text in front of the first question. context_limit:
-        see `ask`. power: gives watts, for the energy in `stats`; it is asked at most every 0.2 s.
+        see `ask`. power: gives watts, for the energy in `stats`, and is asked at most every 0.2 s;
+        None takes the device's telemetry.
         Raises UnsupportedOperation if the model has no tokenizer, UsageError for an odd limit.
         """
         _positive("max_tokens", max_tokens)
@@ -54,7 +56,7 @@ class Chat:
         self._sampler = Sampler() if sampling is None else sampling
         self._max_tokens = max_tokens
         self._context_limit = context_limit
-        self._power = power
+        self._power = Monitor(session.device.telemetry).power if power is None else power
         self._tokenizer = session.model.tokenizer
         cleaned = clean_prompt(system) if system else None
         self._writer = PromptWriter(self._tokenizer, session.model.chat_template, cleaned)
@@ -273,4 +275,7 @@ class _Either(threading.Event):
 
 def _positive(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UsageError(f"{name} is {value!r}; expected a whole number from 1.")
+        raise UsageError(
+            f"{name} is {value!r}; expected a whole number from 1.",
+            hint="leave it out to use the default.",
+        )

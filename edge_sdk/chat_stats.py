@@ -62,20 +62,14 @@ class ChatStats:
 class PowerPoll:
     """Feeds a meter from a source of power, at most every POWER_PERIOD seconds."""
 
-    def __init__(self, source: Callable[[], Reading] | None, meter: EnergyMeter) -> None:
+    def __init__(self, source: Callable[[], Reading], meter: EnergyMeter) -> None:
         self._source = source
         self._meter = meter
         self._last = -POWER_PERIOD
-        if source is None:
-            meter.add(
-                Reading.unavailable(
-                    "W", "none", "no power source was given", "give Chat a power source: power=..."
-                )
-            )
 
     def poll(self, *, now: bool = False) -> None:
         """Take a reading if it is time for one, or in any case with `now`."""
         moment = time.monotonic()
-        if self._source is not None and (now or moment - self._last >= POWER_PERIOD):
+        if now or moment - self._last >= POWER_PERIOD:
             self._last = moment
             self._meter.add(self._source())

@@ -37,9 +37,16 @@ class Checkpoint:
         try:
             is_folder = stat.S_ISDIR(folder.stat().st_mode)
         except FileNotFoundError:
-            raise NotFound(f"there is no checkpoint folder {str(folder)!r}.") from None
+            raise NotFound(
+                f"there is no checkpoint folder {str(folder)!r}.",
+                hint="name a folder with config.json and model.safetensors; "
+                "`edge-sdk pull OWNER/NAME` downloads and converts a published one.",
+            ) from None
         except (OSError, ValueError) as error:
-            raise AccessError(f"{str(folder)!r} could not be opened: {error}.") from None
+            raise AccessError(
+                f"{str(folder)!r} could not be opened: {error}.",
+                hint="name a folder that you may read.",
+            ) from None
         if not is_folder:
             raise UsageError(
                 f"{str(folder)!r} is a file; expected a checkpoint folder.",
@@ -211,7 +218,10 @@ def _read(path: Path, limit: int) -> bytes:
             hint="name a folder with a whole checkpoint: config.json and model.safetensors.",
         ) from None
     except OSError as error:
-        raise AccessError(f"{str(path)!r} could not be read: {error.strerror}.") from None
+        raise AccessError(
+            f"{str(path)!r} could not be read: {error.strerror}.",
+            hint="make the folder and its files readable.",
+        ) from None
     if len(data) > limit:
         raise _bad(f"{path.name!r} has more than {limit} bytes")
     return data

@@ -77,7 +77,10 @@ def _target(path: Path, name: str) -> Path:
     except FileNotFoundError:
         return path
     except (OSError, ValueError) as error:
-        raise AccessError(f"{str(path)!r} cannot be written: {error}.") from None
+        raise AccessError(
+            f"{str(path)!r} cannot be written: {error}.",
+            hint="choose a writable folder.",
+        ) from None
 
 
 def _write(

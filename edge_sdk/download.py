@@ -85,7 +85,10 @@ def _wanted(repo: str, info: Any) -> dict[str, int]:
 def _commit(info: Any) -> str:
     commit = info.sha
     if not isinstance(commit, str) or not (commit.isascii() and commit.isalnum()):
-        raise LinkError("the server named no commit; expected the Hub's protocol.")
+        raise LinkError(
+            "the server named no commit; expected the Hub's protocol.",
+            hint="unset HF_ENDPOINT, or name a server that speaks it.",
+        )
     return commit
 
 

@@ -62,9 +62,15 @@ class Generation(Iterator[int]):
         cancel: threading.Event | None,
     ) -> None:
         if not len(prompt_ids):
-            raise UsageError("the prompt has no tokens; expected at least one.")
+            raise UsageError(
+                "the prompt has no tokens; expected at least one.",
+                hint="begin with the model's config.bos_token_id where there is no text.",
+            )
         if isinstance(max_tokens, bool) or not isinstance(max_tokens, int) or max_tokens < 1:
-            raise UsageError(f"max_tokens is {max_tokens!r}; expected a whole number from 1.")
+            raise UsageError(
+                f"max_tokens is {max_tokens!r}; expected a whole number from 1.",
+                hint="leave it out to use the default.",
+            )
         self._session = session
         self._sampler = sampler
         self._max_tokens = max_tokens

@@ -66,7 +66,10 @@ def load_model(name_or_path: str | Path, *, verify: bool = True) -> Model:
     try:
         mode = path.stat().st_mode
     except PermissionError as error:
-        raise AccessError(f"{str(path)!r} could not be opened: {error.strerror}.") from None
+        raise AccessError(
+            f"{str(path)!r} could not be opened: {error.strerror}.",
+            hint="make it readable, or choose another model.",
+        ) from None
     except (OSError, ValueError):
         # A text that is too long, or has a NUL, is no path.
         raise _unknown(str(name_or_path)) from None

@@ -126,7 +126,10 @@ class Model:
         """A float32 tensor by name, read-only: a norm [n], `bounds` [L, d]; raises NotFound."""
         entry = self._entry(name, ternary=False)
         if entry.encoding != "float32" or name == "embeddings":
-            raise NotFound(f"{name!r} is no vector; read embeddings with embed().")
+            raise NotFound(
+                f"{name!r} is no vector; read embeddings with embed().",
+                hint="matrix() reads ternary matrices.",
+            )
         view: npt.NDArray[np.float32] = self._view(entry, "<f4", entry.shape)
         return view
 
@@ -138,10 +141,16 @@ class Model:
         rows = np.asarray(ids)
         size = self.config.vocab_size
         if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu"):
-            raise UsageError("token ids must be a list of whole numbers.")
+            raise UsageError(
+                "token ids must be a list of whole numbers.",
+                hint="model.tokenizer.encode(text) gives one.",
+            )
         rows = rows.astype(np.int64)
         if rows.size and not 0 <= rows.min() <= rows.max() < size:
-            raise UsageError(f"a token id is out of range; this model has the ids 0 to {size - 1}.")
+            raise UsageError(
+                f"a token id is out of range; this model has the ids 0 to {size - 1}.",
+                hint="encode the text with this model's own tokenizer.",
+            )
         entry = self._entry("embeddings", ternary=False)
         stored = self._view(entry, _NUMPY[entry.encoding], entry.shape)
         values: npt.NDArray[np.float32] = stored[rows].astype(np.float32)
@@ -177,7 +186,10 @@ class Model:
         entry = self._entries.get(name)
         if entry is None or (entry.encoding == TERNARY) != ternary:
             kind = "ternary matrix" if ternary else "dense tensor"
-            raise NotFound(f"the model {self.name!r} has no {kind} {name!r}.")
+            raise NotFound(
+                f"the model {self.name!r} has no {kind} {name!r}.",
+                hint="docs/model-file.md lists the names.",
+            )
         return entry
 
     def _view(self, entry: Entry, dtype: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
@@ -225,9 +237,15 @@ def _open(path: Path) -> BufferedReader:
             raise UsageError(f"{str(path)!r} is no file.", hint="name a packed model, x.edge.")
         return path.open("rb")
     except FileNotFoundError:
-        raise NotFound(f"there is no file {str(path)!r}.") from None
+        raise NotFound(
+            f"there is no file {str(path)!r}.",
+            hint="`edge-sdk pull OWNER/NAME` downloads a model, `edge-sdk convert` packs one.",
+        ) from None
     except (OSError, ValueError) as error:
-        raise AccessError(f"{str(path)!r} could not be opened: {error}.") from None
+        raise AccessError(
+            f"{str(path)!r} could not be opened: {error}.",
+            hint="make the file readable.",
+        ) from None
 
 
 def _read_header(file: BufferedReader) -> tuple[Header, bytes, int]:

@@ -148,7 +148,8 @@ def _decode(packed: bytes) -> Any:
     except StopIteration:
         raise rejected(f"its header has more than {_MAX_CONTAINERS} lists and maps") from None
     except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
-        raise rejected(f"its header is no valid msgpack map ({str(error)[:80]})") from None
+        detail = str(error)[:80] or type(error).__name__
+        raise rejected(f"its header is no valid msgpack map ({detail})") from None
 
 
 def _text(name: str, value: object, limit: int) -> str:

@@ -68,7 +68,10 @@ class ModelWriter:
     def packed(self, name: str, slabs: Iterable[npt.NDArray[np.uint8]], step: float) -> None:
         """Write a ternary matrix given as slabs of `ternary2` bytes (ternary.py) of whole rows."""
         if not (math.isfinite(step) and step > 0):
-            raise UsageError(f"the scale of {name!r} is {step}; expected a positive number.")
+            raise UsageError(
+                f"the scale of {name!r} is {step}; expected a positive number.",
+                hint="take it from edge_sdk.ternary.absmean.",
+            )
         self._tensor(name, TERNARY, slabs)
         self._scales.append(step)
 
@@ -116,13 +119,19 @@ class ModelWriter:
         entry = next(self._next, None)
         if entry is None or (entry.name, entry.encoding) != (name, encoding):
             wanted = "no more" if entry is None else f"{entry.name!r} as {entry.encoding}"
-            raise UsageError(f"tensor {name!r} came as {encoding}; expected {wanted}.")
+            raise UsageError(
+                f"tensor {name!r} came as {encoding}; expected {wanted}.",
+                hint="write the tensors in the order of edge_sdk.model_layout.",
+            )
         self._pad(entry.offset)
         for part in parts:
             self._write(part.data.cast("B"))
         written = self._file.tell() - self._start - entry.offset
         if written != entry.length:
-            raise UsageError(f"tensor {name!r} has {written} bytes; expected {entry.length}.")
+            raise UsageError(
+                f"tensor {name!r} has {written} bytes; expected {entry.length}.",
+                hint="give the tensor in the shape that the config implies.",
+            )
 
     def _pad(self, offset: int) -> None:
         """Zeros up to an offset of the data section."""
@@ -174,12 +183,18 @@ def _whole_groups(name: str, slabs: Iterable[Trits]) -> Iterable[Trits]:
     last = 0
     for slab in slabs:
         if last % ROWS:
-            raise UsageError(f"a slab of {name!r} has {last} rows; expected a multiple of {ROWS}.")
+            raise UsageError(
+                f"a slab of {name!r} has {last} rows; expected a multiple of {ROWS}.",
+                hint="only the last slab of a matrix may have another number of rows.",
+            )
         last = slab.shape[0]
         yield slab
 
 
 def _pack_slab(name: str, slab: Trits) -> npt.NDArray[np.uint8]:
     if slab.dtype != np.int8 or slab.ndim != 2:
-        raise UsageError(f"a slab of {name!r} is no int8 matrix.")
+        raise UsageError(
+            f"a slab of {name!r} is no int8 matrix.",
+            hint="give int8 [rows, columns] of -1, 0 and 1.",
+        )
     return pack2(slab)

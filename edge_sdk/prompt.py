@@ -24,7 +24,10 @@ def clean_prompt(text: str) -> str:
     Raises UsageError if nothing is left or it is longer than MAX_PROMPT.
     """
     if not isinstance(text, str):
-        raise UsageError(f"a prompt must be text, not {type(text).__name__}.")
+        raise UsageError(
+            f"a prompt must be text, not {type(text).__name__}.",
+            hint="give a str; bytes are decoded with .decode().",
+        )
     # A character has at most 4 bytes; so a much too long text is not copied first.
     if len(text) > MAX_PROMPT or len(whole(text).encode()) > MAX_PROMPT:
         raise UsageError(

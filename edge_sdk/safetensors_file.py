@@ -21,8 +21,9 @@ import numpy.typing as npt
 
 from edge_sdk.errors import AccessError, ModelRejected
 
-MAX_JSON = 8 << 20
-"""Bytes of a header. The format allows 100,000,000; 1024 layers need 2,300,000."""
+MAX_JSON = 4 << 20
+"""Bytes of a header. The format allows 100,000,000; 1024 layers need 2,300,000. As text, a byte
+may take 4 bytes, and once more as the one string in it."""
 MAX_JSON_PARTS = 1 << 18
 """Brackets and commas in it: `[]` is 2 bytes here, 64 in memory, so bytes alone bound nothing."""
 MAX_DIGITS = 19
@@ -69,10 +70,16 @@ class SafetensorsFile:
         self.path = path
         try:
             if not stat.S_ISREG(path.stat().st_mode):
-                raise ModelRejected(f"{path.name!r} was refused: it is no regular file.")
+                raise ModelRejected(
+                    f"{path.name!r} was refused: it is no regular file.",
+                    hint="put the file itself there.",
+                )
             self._file = path.open("rb", buffering=0)
         except OSError as error:
-            raise AccessError(f"{str(path)!r} could not be opened: {error.strerror}.") from None
+            raise AccessError(
+                f"{str(path)!r} could not be opened: {error.strerror}.",
+                hint="make the file readable.",
+            ) from None
         try:
             self._start, self.tensors = self._read_header()
         except BaseException:
@@ -121,7 +128,10 @@ class SafetensorsFile:
             try:
                 count = self._file.readinto(view[done:])
             except OSError as error:
-                raise AccessError(f"{str(self.path)!r} could not be read: {error}.") from None
+                raise AccessError(
+                    f"{str(self.path)!r} could not be read: {error}.",
+                    hint="check the drive, and copy the file again.",
+                ) from None
             if not count:
                 raise _bad(self.path, f"the file became shorter while {name} was read")
             done += count

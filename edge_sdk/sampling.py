@@ -95,6 +95,10 @@ class Sampler:
         return int(ids[min(drawn, len(steps) - 1)])
 
 
+Sampling = Sampler
+"""The name for applications: `generate(session, ids, sampling=Sampling(temperature=0.0))`."""
+
+
 def _checked(candidates: Candidates) -> tuple[Ids, Floats]:
     ids = np.asarray(candidates.ids, dtype=np.int64)
     logits = np.asarray(candidates.logits, dtype=np.float64)

@@ -16,13 +16,14 @@ from edge_sdk.bpe import ID_BITS, Bpe, Merges
 from edge_sdk.errors import ModelRejected
 from edge_sdk.pretokenise import SPACE_MARK, ByteLevel, Metaspace, Splitter
 
-MAX_BYTES = 64 << 20
-"""Bytes of a tokenizer.json."""
+MAX_BYTES = 4 << 20
+"""Bytes of a tokenizer.json; those of 32,000 pieces have 2 to 4 million, as merges are written."""
 MAX_PIECES = 1 << ID_BITS
-MAX_VALUES = 3 << 19
+MAX_MERGES = 1 << 16
+MAX_VALUES = 5 << 15
 MAX_OBJECTS = 1 << 16
 """Commas and braces in the file: they bound the time and the memory that parsing it can take.
-256,000 pieces with as many merges have 1.0 million commas."""
+32,000 pieces with 59,000 merges, written as pairs, have 150,000 commas."""
 METASPACE = {
     "type": "Metaspace",
     "replacement": SPACE_MARK,
@@ -164,6 +165,8 @@ def _merges(raw: Any, pieces: dict[str, int], control: frozenset[int]) -> Merges
     """
     if not isinstance(raw, list) or not set(map(type, raw)) <= {list, str}:
         raise _bad("model.merges must be a list of pairs")
+    if len(raw) > MAX_MERGES:
+        raise _bad(f"model.merges has {len(raw)} pairs; at most {MAX_MERGES} are read")
     if not raw:
         return Merges({}, [])
     pairs = [pair.split(" ") if type(pair) is str else pair for pair in raw]

@@ -30,7 +30,9 @@ class DeviceURI:
     @classmethod
     def parse(cls, text: str) -> DeviceURI:
         """Read a URI; raises UsageError that shows two valid ones."""
-        if not isinstance(text, str) or not text.strip():
+        if not isinstance(text, str):
+            raise _bad(text, "it is no text")
+        if not text.strip():
             raise _bad(text, "it is empty")
         if len(text) > MAX_LENGTH:
             raise _bad(text[:40] + "...", f"it is longer than {MAX_LENGTH} characters")

@@ -22,6 +22,7 @@ from edge_sdk.errors import ModelRejected, UsageError
 from edge_sdk.model_file import Model
 from edge_sdk.pretokenise import BYTE_TO_CHAR
 from edge_sdk.sampling import Sampler
+from edge_sdk.telemetry import Telemetry
 from edge_sdk.tokenizer import Tokenizer
 
 CONTROL = ["<|eod|>", "<|end|>", "<|user|>", "<|bot|>"]
@@ -99,7 +100,7 @@ class FakeSession:
     `on_feed(ids)` runs before each feed and may raise or set a flag; `feeds` records the feeds.
     """
 
-    device = cast(Device, None)
+    device = cast(Device, SimpleNamespace(telemetry=lambda: Telemetry({})))
 
     def __init__(
         self, model: Model | None = None, choose: Callable[[tuple[int, ...]], int] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -198,6 +199,11 @@ def test_an_old_python_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit) as caught:
         bootstrap.ensure()
     assert caught.value.code == 1
+
+
+@pytest.mark.parametrize("file", ["edge_sdk/bootstrap.py", "app/__main__.py", "tests/__main__.py"])
+def test_an_old_python_reads_as_far_as_the_sentence(file: str) -> None:
+    ast.parse((ROOT / file).read_text("utf-8"), feature_version=(3, 8))
 
 
 def test_it_needs_the_standard_library_only() -> None:

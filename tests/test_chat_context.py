@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
-from edge_sdk.telemetry import Provenance, Reading
-from tests.fake_session import letters, talk, turn
+from edge_sdk.chat import Chat
+from edge_sdk.device import Device
+from edge_sdk.telemetry import Provenance, Reading, Telemetry
+from tests.fake_session import GREEDY, FakeSession, letters, scripted, talk, turn
 
 
 def test_the_oldest_turns_are_left_out_at_the_limit() -> None:
@@ -74,8 +79,21 @@ def test_figures_are_taken() -> None:
     assert stats.tokens_per_second == 4 / stats.decode_seconds
     assert chat.turns[0].stats is stats
     assert stats.energy.provenance is Provenance.UNAVAILABLE
-    assert stats.energy.reason == "no power source was given"
+    assert stats.energy.reason == "this device reports no power"
     assert stats.joules_per_token.remedy
+
+
+def test_energy_comes_from_the_device_where_no_source_is_given() -> None:
+    def telemetry() -> Telemetry:
+        return Telemetry({"power": Reading(5.0, "W", Provenance.MEASURED, "rail")})
+
+    session = FakeSession(choose=scripted("tern"))
+    session.device = cast(Device, SimpleNamespace(telemetry=telemetry))
+    chat = Chat(session, sampling=GREEDY)
+    list(chat.ask("x"))
+    assert chat.stats.energy.provenance is Provenance.DERIVED
+    assert chat.stats.energy.source == "rail"
+    assert chat.stats.joules_per_token.available
 
 
 def test_energy_comes_from_the_power_source() -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from edge_sdk.chat_template import PLAIN, ChatTemplate
 from edge_sdk.checkpoint import Checkpoint
 from edge_sdk.errors import AccessError, EdgeError, ModelRejected, NotFound, UsageError
-from edge_sdk.safetensors_file import SafetensorsFile
+from edge_sdk.safetensors_file import MAX_JSON, SafetensorsFile
 from tests.helpers import (
     GOLDEN,
     TINY,
@@ -36,6 +36,7 @@ def entry(
     return {"dtype": dtype, "shape": list(shape), "data_offsets": [start, end]}
 
 
+WIDE = "\N{GRINNING FACE}".encode()
 DEEP = b'{"a":' * 20_000 + b"1" + b"}" * 20_000
 MALFORMED: dict[str, tuple[Any, int, int | None]] = {
     "header length 2^60": (b"{}", 0, 1 << 60),
@@ -68,6 +69,9 @@ MALFORMED: dict[str, tuple[Any, int, int | None]] = {
     "huge offset": ({"a": entry(0, 10**400)}, 4, None),
     "metadata is no map": ({"__metadata__": [1]}, 0, None),
     "a long number": (b'{"a": ' + b"1" * 5000 + b"}", 0, None),
+    # One character beyond U+FFFF makes Python keep the whole text at four bytes a character.
+    "wide text": (b'{"a": "' + WIDE + b"x" * (MAX_JSON - 20) + b'"}', 0, None),
+    "wide texts": (b'{"a": [' + b'"%b%60d",' % (WIDE, 0) * (MAX_JSON // 68) + b"1]}", 0, None),
     "many small lists": (b'{"a": [' + b"[]," * 500_000 + b"[]]}", 0, None),
 }
 

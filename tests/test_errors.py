@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import ast
 import pickle
 import re
+from pathlib import Path
 
 import pytest
 
@@ -51,3 +53,26 @@ def test_an_error_survives_a_process_boundary() -> None:
     error = pickle.loads(pickle.dumps(errors.DeviceBusy("in use.", hint="close it.")))  # noqa: S301
 
     assert (error.message, error.hint) == ("in use.", "close it.")
+
+
+def calls_of_errors() -> list[tuple[str, ast.Call]]:
+    """Every place in the sources where an error is made, as (file:line, call)."""
+    names = {kind.__name__ for kind in TREE}
+    root = Path(errors.__file__).parent.parent
+    files = (
+        path for folder in ("edge_sdk", "devices", "app") for path in root.glob(f"{folder}/**/*.py")
+    )
+    return [
+        (f"{path.relative_to(root)}:{node.lineno}", node)
+        for path in {file.resolve() for file in files}
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names
+    ]
+
+
+def test_every_error_says_what_to_do() -> None:
+    calls = calls_of_errors()
+    without = [place for place, call in calls if "hint" not in {word.arg for word in call.keywords}]
+
+    assert len(calls) > 50
+    assert without == []

@@ -199,7 +199,9 @@ BOMBS = {
 
 @pytest.mark.parametrize("case", BOMBS)
 def test_msgpack_bombs_are_refused(case: str, tmp_path: Path) -> None:
-    assert "header" in refusal(tmp_path, build(BOMBS[case], b"")).message
+    message = refusal(tmp_path, build(BOMBS[case], b"")).message
+    assert "header" in message
+    assert "()" not in message
 
 
 @given(st.data())

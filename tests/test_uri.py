@@ -39,8 +39,8 @@ def test_a_uri_is_read(text: str, expected: DeviceURI) -> None:
     [
         ("", "empty"),
         ("   ", "empty"),
-        (None, "empty"),
-        (7, "empty"),
+        (None, "no text"),
+        (7, "no text"),
         (":0", "kind of device"),
         ("1cpu", "kind of device"),
         ("two words", "kind of device"),

@@ -46,7 +46,11 @@ def cpu_temperature() -> Reading:
         values = [entry.current for entry in chips.get(name, []) if entry.current]
         if values:
             return Reading(float(max(values)), "°C", Provenance.MEASURED, name, scope="package")
-    return _no("°C", "this machine shows no CPU temperature sensor")
+    return _no(
+        "°C",
+        "this machine shows no CPU temperature sensor",
+        "use a machine that shows one (most virtual machines show none).",
+    )
 
 
 class CpuLoad:
@@ -84,5 +88,5 @@ def _bytes(value: int, source: str, scope: str) -> Reading:
     return Reading(float(value), "B", Provenance.MEASURED, source, scope=scope)
 
 
-def _no(unit: str, reason: str) -> Reading:
-    return Reading.unavailable(unit, "operating system", reason, "")
+def _no(unit: str, reason: str, remedy: str = "read it again a little later.") -> Reading:
+    return Reading.unavailable(unit, "operating system", reason, remedy)

@@ -15,7 +15,7 @@ import psutil
 from edge_sdk.device import DeviceInfo
 from edge_sdk.devices.tinygrad import engine
 from edge_sdk.devices.tinygrad.cuda_driver import cuda_devices
-from edge_sdk.errors import DeviceNotFound, EdgeError
+from edge_sdk.errors import DeviceNotFound, EdgeError, UsageError
 from edge_sdk.uri import DeviceURI
 
 if TYPE_CHECKING:
@@ -42,8 +42,16 @@ class TinygradProvider:
             return [self._unusable(0, error.message, error.hint or self.remedy)]
 
     def open(self, uri: DeviceURI) -> TinygradDevice:
-        """Open `cpu`, `cuda`, `cuda:1`, ...; raises DeviceNotFound with the reason."""
+        """Open `cpu`, `cuda`, `cuda:1`, ...
+
+        Raises DeviceNotFound with the reason, UsageError for a URI with options.
+        """
         index = self._index(uri)
+        if uri.options:
+            raise UsageError(
+                f"{str(uri)!r} has options, and the device {self._uri(index)!r} takes none.",
+                hint=f"write '{self._uri(index)}'.",
+            )
         info = self._probe(index)
         if not info.usable:
             raise DeviceNotFound(f"{uri} cannot be used: {info.reason}.", hint=info.remedy)

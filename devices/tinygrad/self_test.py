@@ -30,6 +30,7 @@ MAX_THREADS = 4
 """More would cost a machine of many cores more time to start than to compute."""
 SHAPES = ((7, 300), (4, 1100), (1, 1))
 """(rows, width): a padded group, more than four blocks, and the least there is."""
+HINT = "use another compiler (EDGE_CC), and report it with the output of `edge-sdk doctor`."
 
 Wide = npt.NDArray[np.float64]
 
@@ -48,7 +49,8 @@ def check_kernels(kernels: Kernels, threads: int) -> None:
         if not np.array_equal(accumulate(kernels, q, trits), q.astype(np.int64) @ trits.T):
             raise VerifyFailed(
                 f"the {kernels.tier} kernels give a wrong integer sum for a matrix of "
-                f"{rows} x {width}."
+                f"{rows} x {width}.",
+                hint=HINT,
             )
     tiny = TinyModel()
     x, start = tiny_inputs()
@@ -58,7 +60,8 @@ def check_kernels(kernels: Kernels, threads: int) -> None:
     if not error <= TOLERANCE:  # not: NaN fails, too
         raise VerifyFailed(
             f"the {kernels.tier} kernels differ from the reference by {error:.2g} in a one-layer "
-            f"model; expected at most {TOLERANCE:g}."
+            f"model; expected at most {TOLERANCE:g}.",
+            hint=HINT,
         )
 
 

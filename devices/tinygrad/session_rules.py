@@ -18,7 +18,10 @@ from edge_sdk.model_file import Model
 def embed_ids(model: Model, ids: Sequence[int]) -> npt.NDArray[np.float32]:
     """Embedding rows float32 [T, d]; raises UsageError for no ids or one out of range."""
     if len(ids) == 0:
-        raise UsageError("no token ids were given; expected at least one.")
+        raise UsageError(
+            "no token ids were given; expected at least one.",
+            hint="begin with the model's config.bos_token_id where there is no text.",
+        )
     return model.embed(ids)
 
 

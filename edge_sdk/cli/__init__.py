@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Any, NoReturn, Protocol, cast
 
 from edge_sdk import __version__
+from edge_sdk.cli.interrupt import end_in_order
 from edge_sdk.errors import INTERRUPTED, EdgeError, UsageError
 
 VERBS = {
@@ -68,7 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     _allow_any_text()
     as_json = "--json" in words[: words.index("--")] if "--" in words else "--json" in words
     try:
-        code = _run(words)
+        with end_in_order():
+            code = _run(words)
         # Here, not when Python ends: a closed pipe shows itself at the flush.
         sys.stdout.flush()
         return code

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_sdk import bootstrap, paths
-from edge_sdk.cli.output import format_bytes
+from edge_sdk.cli.output import format_bytes, format_latency
 from edge_sdk.errors import EdgeError
 
 if TYPE_CHECKING:
@@ -114,7 +114,8 @@ def check_inference(model_name: str) -> Iterator[Check]:
                     "update tinygrad and the compiler; if that does not help, report it.",
                 )
                 return
-            message = f"the CPU ran one token of {model_name!r}; {seconds:.1f} s with loading."
+            took = format_latency(seconds)
+            message = f"the CPU ran one token of {model_name!r}; {took} with loading."
             yield Check("inference", Status.OK, message)
             device.telemetry()
             time.sleep(SENSOR_PAUSE)

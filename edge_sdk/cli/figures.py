@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from edge_sdk.cli.output import format_latency
 from edge_sdk.safe_text import printable
 
 if TYPE_CHECKING:
@@ -31,9 +32,9 @@ def stats_line(chat: Chat, since_start: float | None = None) -> str:
     `since_start`: seconds from the start of the process to the first token, where it is the first.
     """
     stats = chat.stats
-    first = f"first token {stats.first_token_seconds:.1f} s"
+    first = f"first token {format_latency(stats.first_token_seconds)}"
     if since_start is not None:
-        first += f" ({since_start:.1f} s after the start)"
+        first += f" ({format_latency(since_start)} after the start)"
     parts = [
         chat.session.device.info.uri,
         f"{stats.tokens_per_second:.0f} tok/s",

@@ -60,3 +60,11 @@ def format_bytes(count: float) -> str:
     while value >= 999.5 and power < len(_POWERS) - 1:
         value, power = value / 1000, power + 1
     return f"{value:.{1 if value < 99.95 else 0}f} {_POWERS[power]}B"
+
+
+def format_latency(seconds: float) -> str:
+    """0.0034 -> "3.4 ms", 1.23 -> "1.2 s": what takes milliseconds must not read as zero."""
+    if seconds >= 0.9995:
+        return f"{seconds:.1f} s"
+    milliseconds = seconds * 1000
+    return f"{milliseconds:.{1 if milliseconds < 9.95 else 0}f} ms"

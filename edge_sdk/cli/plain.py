@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING
 from edge_sdk.cli.figures import seconds_since_start, stats_line, turn_record
 from edge_sdk.cli.interrupt import stop_on_interrupt
 from edge_sdk.cli.output import print_error, print_json
-from edge_sdk.cli.turns import check_prompt, nothing_to_answer, read_turns
+from edge_sdk.cli.turns import (
+    check_prompt,
+    nothing_to_answer,
+    read_turns,
+    refuse_control_characters,
+)
 from edge_sdk.errors import INTERRUPTED, EdgeError
 from edge_sdk.safe_text import printable
 
@@ -56,7 +61,7 @@ class PlainChat:
         elif sys.stdin.isatty() and not self.as_json:
             return self._talk()
         else:
-            turns = read_turns(sys.stdin.buffer)
+            turns = map(refuse_control_characters, read_turns(sys.stdin.buffer))
         # The first turn before the model: an empty pipe need not wait for it.
         first = next(turns, None)
         if not first:
@@ -79,7 +84,7 @@ class PlainChat:
                     if text.startswith("/"):
                         self._command(chat, text)
                     else:
-                        self._answer(chat, text.strip())
+                        self._answer(chat, refuse_control_characters(text).strip())
                 except EdgeError as error:
                     print_error(error.to_json())
         return 0

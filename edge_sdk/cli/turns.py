@@ -5,6 +5,7 @@ It knows bytes, lines and their limits; it does not know who answers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import BinaryIO
@@ -13,6 +14,9 @@ from edge_sdk.errors import UsageError
 
 MAX_LINE = 256 * 1024
 """Bytes of one turn: more than any model here can use, less than would fill the memory."""
+
+_CONTROL_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+"""Category Cc without tab, newline and carriage return."""
 
 
 def read_turns(stream: BinaryIO, before: Callable[[], None] | None = None) -> Iterator[str]:
@@ -33,12 +37,26 @@ def read_turns(stream: BinaryIO, before: Callable[[], None] | None = None) -> It
 
 
 def check_prompt(prompt: str) -> str:
-    """A prompt from the command line; raises UsageError if it was not valid UTF-8."""
+    """A prompt from the command line; raises UsageError for what a line of a pipe may not be."""
     try:
         data = prompt.encode()
     except UnicodeEncodeError:
         raise _not_utf8("the prompt") from None
-    return _decode(data, 1).strip()
+    return refuse_control_characters(_decode(data, 1)).strip()
+
+
+def refuse_control_characters(text: str) -> str:
+    """Return `text`; raises UsageError if it has a control character other than tab and line end.
+
+    They come from coloured or binary output; the model would be asked something else than is seen.
+    """
+    found = _CONTROL_CHARACTER.search(text)
+    if found:
+        raise UsageError(
+            f"the prompt has the control character U+{ord(found[0]):04X}; expected plain text.",
+            hint="take it out, e.g. with `sed 's/[[:cntrl:]]//g'`.",
+        )
+    return text
 
 
 def nothing_to_answer() -> UsageError:

@@ -68,9 +68,15 @@ def train_model(
     the model so far is saved and packed. Raises EdgeError in its many forms.
     """
     if not minutes > 0:
-        raise UsageError(f"--minutes is {minutes}; expected more than 0.")
+        raise UsageError(
+            f"--minutes is {minutes}; expected more than 0.",
+            hint="leave it out to use the default.",
+        )
     if recipe.seed < 0:
-        raise UsageError(f"--seed is {recipe.seed}; expected 0 or more.")
+        raise UsageError(
+            f"--seed is {recipe.seed}; expected 0 or more.",
+            hint="leave it out to use the default.",
+        )
     started = time.monotonic()
     where = choose_device(device, recipe)
     files = Files(out, recipe.name)
@@ -94,7 +100,10 @@ def choose_device(name: str, recipe: Recipe) -> torch.device:
     """`auto`, `cpu` or `cuda[:n]` as a torch device; raises DeviceNotFound or UsageError."""
     kind = name.split(":")[0]
     if kind not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"--device is {name!r}; expected auto, cpu, cuda or cuda:<number>.")
+        raise UsageError(
+            f"--device is {name!r}; expected auto, cpu, cuda or cuda:<number>.",
+            hint="leave it out to use the first GPU.",
+        )
     if kind != "cpu" and torch.cuda.is_available():
         where = torch.device("cuda:0" if name in ("auto", "cuda") else name)
         if where.index < torch.cuda.device_count():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -29,6 +30,7 @@ class Terminal:
             env={"TERM": "xterm-256color", **environment},
             cwd=folder,
             start_new_session=True,
+            preexec_fn=_take_interrupts,
         )
         self.text = ""
         self._seen = 0
@@ -83,3 +85,8 @@ class Terminal:
         if self._other is not None:
             os.close(self._other)
             self._other = None
+
+
+def _take_interrupts() -> None:
+    """Ctrl+C is ignored in a job that a script put into the background, and so in its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

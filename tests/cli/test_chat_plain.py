@@ -26,7 +26,7 @@ def test_the_figures_go_to_stderr(run_command: Run) -> None:
     done = run_command("chat", "Hello!")
 
     assert re.fullmatch(
-        r"script · \d+ tok/s · first token \d+\.\d s \(\d+\.\d s after the start\) · "
+        r"script · \d+ tok/s · first token [\d.]+ m?s \([\d.]+ m?s after the start\) · "
         r"power unavailable: the script says so\n",
         done.stderr.decode(),
     )
@@ -136,6 +136,9 @@ def test_an_answer_that_ends_with_a_line_end_gets_no_second_one(run_command: Run
         (b"\n  \n\t\n", "the input is empty"),
         (b"\xff\xfe", "line 1 of the input is not valid UTF-8"),
         (b"x" * (MAX_LINE + 1), "line 1 of the input is longer than 256 KiB"),
+        (b"He\x1b[31mllo\n", "control character U+001B"),
+        ("\u009b31mHello".encode(), "control character U+009B"),
+        (b"\x00" * 1000, "control character U+0000"),
     ],
 )
 def test_bad_input_is_refused_in_words(run_command: Run, stdin: bytes, part: str) -> None:
@@ -180,6 +183,18 @@ def test_a_prompt_that_is_no_utf8_is_refused_in_words(run_command: Run) -> None:
 
     assert done.returncode == 2
     assert b"the prompt is not valid UTF-8" in done.stderr
+
+
+def test_a_prompt_with_control_characters_is_refused_in_words(run_command: Run) -> None:
+    done = run_command("chat", "He\x1b[31mllo")
+
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"control character U+001B" in done.stderr
+    assert b"\x1b" not in done.stderr
+
+
+def test_tabs_and_line_ends_are_no_control_characters(run_command: Run) -> None:
+    assert run_command("chat", "one\ttab\r\nand a line").stdout == b"answer 1\n"
 
 
 @pytest.mark.parametrize("option", ["--temperature", "--top-p", "--max-tokens", "--top-k"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -108,6 +109,21 @@ def test_the_app_opens_where_it_can_draw(
 
         assert terminal.end() == 0
         terminal.expect("\x1b[?1049l")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_killed_the_app_gives_the_terminal_back(
+    number: signal.Signals, command_environment: dict[str, str], tmp_path: Path
+) -> None:
+    command = [word for word in PLAIN if word != "--plain"]
+    with Terminal(command, command_environment, tmp_path) as terminal:
+        terminal.expect("\x1b[?1049h")
+        terminal.expect("script")
+        terminal.process.send_signal(number)
+
+        assert terminal.end() == 128 + number
+        terminal.expect("\x1b[?1049l")
+        assert "Traceback" not in terminal.text
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,20 @@ def test_bytes_are_readable(count: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0034, "3.4 ms"),
+        (0.0124, "12 ms"),
+        (0.9494, "949 ms"),
+        (0.9996, "1.0 s"),
+        (12.34, "12.3 s"),
+    ],
+)
+def test_short_times_keep_two_digits(seconds: float, text: str) -> None:
+    assert output.format_latency(seconds) == text
+
+
+@pytest.mark.parametrize(
     ("seconds", "text"), [(0.4, "0 s"), (59.4, "59 s"), (75, "1 min 15 s"), (7380, "2 h 3 min")]
 )
 def test_times_are_readable(seconds: float, text: str) -> None:

@@ -104,7 +104,10 @@ def test_temperature_takes_the_hottest_sensor_of_the_cpu(monkeypatch: pytest.Mon
     monkeypatch.setattr(psutil, "sensors_temperatures", lambda: chips, raising=False)
     assert process.cpu_temperature().value == 55.0
     monkeypatch.delattr(psutil, "sensors_temperatures")
-    assert process.cpu_temperature().value is None
+    missing = process.cpu_temperature()
+    assert missing.value is None
+    assert missing.reason
+    assert missing.remedy
 
 
 def test_psutil_errors_become_reasons(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -157,14 +157,13 @@ def test_the_self_test_model_is_far_from_every_half_step() -> None:
     assert self_test.TinyModel().forward(x, start)[2] > 1e-3
 
 
-def test_tiers_give_the_same_bits() -> None:
+def test_tiers_give_the_same_bits(kernels: Any) -> None:
     from edge_sdk.devices.tinygrad import self_test
 
     x, start = self_test.tiny_inputs()
     tiny = self_test.TinyModel()
-    everything = engine.run(load, RUNNABLE)
     portable = engine.run(load, ("dot_scalar.c",))
-    fast = self_test.run_tiny(everything, tiny, x, start, 1)
+    fast = self_test.run_tiny(kernels, tiny, x, start, 1)
     slow = self_test.run_tiny(portable, tiny, x, start, 3)
     assert np.array_equal(fast[0], slow[0])
     assert np.array_equal(fast[1], slow[1])
