@@ -32,6 +32,8 @@ class BoardImage:
     """Hex."""
     build: str | None
     """Build id, 16 hex digits, that a board running it reports; None for a user's own file."""
+    usercode: int | None = None
+    """32 bits in a user's own file: our builds write the low half of the build id there."""
     details: dict[str, str] = field(default_factory=dict)
     """What else its manifest tells: clock, resources, tool versions."""
 

@@ -134,10 +134,10 @@ class BoardFlasher:
             return FlashReport(plan, None, None, time.monotonic() - begin)
         with self._open_again(plan, report) as device:
             build = device.hello.build
-            if plan.image.build is not None and build != plan.image.build:
+            if not _is_of(build, plan.image):
+                wanted = plan.image.build or f"...{plan.image.usercode:08x}"
                 raise VerifyFailed(
-                    f"the board runs the image {build}, not {plan.image.build}, although it was "
-                    "written.",
+                    f"the board runs the image {build}, not {wanted}, although it was written.",
                     hint="switch it off and on; if it persists, flash it again.",
                 )
             tested = run_self_test(device, report)
@@ -197,6 +197,14 @@ def _ask(port: Port) -> BoardPort:
 def _silent(port: Port) -> BoardPort:
     hint = next((kind.name for kind in KINDS.values() if kind.usb_product in port.title), None)
     return BoardPort(port.path, port.uri, port.title, port.serial, hint, None)
+
+
+def _is_of(build: str, image: BoardImage) -> bool:
+    """Whether a board that reports `build` may be running `image`."""
+    if image.build is not None:
+        return build == image.build
+    # A file of the user's own, built elsewhere, has no code or zero.
+    return not image.usercode or build.endswith(f"{image.usercode:08x}")
 
 
 def _path_now(port: BoardPort) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from edge_sdk.boards import BoardImage
 from edge_sdk.devices.board.kinds import KINDS, BoardKind, get_kind
-from edge_sdk.devices.flash.bitstream import read_bitstream
+from edge_sdk.devices.flash.bitstream import Bitstream, read_bitstream
 from edge_sdk.errors import ImageRejected, NotFound
 from edge_sdk.firmware_images.manifest import MANIFEST, ROOT, read_manifest
 
@@ -44,8 +44,8 @@ def choose_image(board: str, path: Path | None = None, root: Path | None = None)
     kind = get_kind(board)
     if path is not None:
         data = _contents(path)
-        _check(data, kind, path)
-        return BoardImage(board, kind.title, path, hashlib.sha256(data).hexdigest(), None)
+        code = _check(data, kind, path).usercode
+        return BoardImage(board, kind.title, path, hashlib.sha256(data).hexdigest(), None, code)
     folder = (root or ROOT) / board
     if not (folder / MANIFEST).exists():
         raise NotFound(
@@ -79,7 +79,7 @@ def _from_manifest(folder: Path) -> BoardImage:
         raise _damaged(folder / MANIFEST, f"it is for the board {found.board!r}")
     details = {name: str(value) for name, value in asdict(found).items() if name in _SHOWN}
     path = folder / found.image
-    return BoardImage(found.board, found.title, path, found.sha256, found.build_id, details)
+    return BoardImage(found.board, found.title, path, found.sha256, found.build_id, details=details)
 
 
 def _contents(path: Path) -> bytes:
@@ -93,7 +93,7 @@ def _contents(path: Path) -> bytes:
         raise _damaged(path, f"it cannot be read: {error.strerror or error}") from error
 
 
-def _check(data: bytes, kind: BoardKind, path: Path) -> None:
+def _check(data: bytes, kind: BoardKind, path: Path) -> Bitstream:
     if len(data) > kind.bitstream_bytes + _COMMENT_BYTES:
         raise _damaged(path, f"it has {len(data)} bytes, more than a {kind.part} takes")
     found = read_bitstream(data, str(path))
@@ -101,6 +101,7 @@ def _check(data: bytes, kind: BoardKind, path: Path) -> None:
         raise _other_chip(path, kind, f"a chip with IDCODE {found.idcode:#010x}")
     if found.part is not None and not found.part.startswith(kind.part):
         raise _other_chip(path, kind, f"an {found.part}")
+    return found
 
 
 def _other_chip(path: Path, kind: BoardKind, what: str) -> ImageRejected:

