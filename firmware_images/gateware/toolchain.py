@@ -91,7 +91,7 @@ def versions(tools: Iterable[str]) -> dict[str, str]:
     except metadata.PackageNotFoundError as error:
         raise MissingExtra(
             f"building images needs the package {error.name}, which is not installed.",
-            hint='pip install "edge-sdk[gateware]"',
+            hint='pip install "edge-sdk[gateware]", for a Gowin board "edge-sdk[gateware,gowin]"',
         ) from error
 
 
