@@ -25,6 +25,13 @@ def embed_ids(model: Model, ids: Sequence[int]) -> npt.NDArray[np.float32]:
     return model.embed(ids)
 
 
+def check_ids(model: Model, ids: Sequence[int]) -> npt.NDArray[np.int32]:
+    """`ids` as int32 [T]; raises UsageError as `embed_ids` does."""
+    if len(ids) == 0:
+        raise UsageError("no token ids were given; expected at least one.")
+    return model.check_ids(ids).astype(np.int32)
+
+
 def check_state(model: Model, state: State) -> None:
     """Raise ModelRejected unless `state` was taken from a session of this model."""
     config = model.config

@@ -1,0 +1,484 @@
+// One token after the other for one session: a single launch, one block on every multiprocessor.
+// It knows the order of operations of a token and how blocks exchange vectors; model.py states the
+// same mathematics in graph ops. A block owns some groups of four rows of every matrix. What it
+// computes it publishes as (value, epoch) words of 8 bytes, and every block waits for the words that
+// it needs: a word is whole or old, so no fence and no barrier of the grid is needed. A buffer is
+// written again only after an exchange that every block takes part in, so nobody overtakes a reader.
+
+enum {
+    WARPS = THREADS / 32,
+    AHEAD = 4,  // 16-byte loads a thread keeps in flight
+    MAX_SPINS = 1 << 22,  // some seconds: a token takes less than a thousandth of that
+    E_X = 0,
+    E_U = ROW_D,
+    E_S = 2 * ROW_D,
+    E_SLOT = 2 * ROW_D + ROW_I,  // one a warp with rows of the mixer: sum of squares of g
+    E_BEST = E_SLOT + 4096,      // two a block: largest logit, its id
+};
+
+#define PAIRS(n) CDIV(CDIV(n, 2), THREADS)
+
+static __device__ void publish(u64 *word, float v, u32 epoch) {
+    asm volatile("st.volatile.global.v2.u32 [%0], {%1, %2};" ::"l"(word), "r"(__float_as_uint(v)),
+                 "r"(epoch)
+                 : "memory");
+}
+
+static __device__ uint4 peek(const u64 *words) {
+    uint4 w;
+    asm volatile("ld.volatile.global.v4.u32 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(w.x), "=r"(w.y), "=r"(w.z), "=r"(w.w)
+                 : "l"(words)
+                 : "memory");
+    return w;
+}
+
+// Two words of this epoch. A block that is lost would keep the others waiting for ever: trap.
+static __device__ uint4 await(const u64 *words, u32 epoch, bool both, uint4 w) {
+#pragma unroll 1
+    for (int spins = 0; w.y != epoch || (both && w.w != epoch); spins++) {
+        if (spins > MAX_SPINS) __trap();
+        w = peek(words);
+    }
+    return w;
+}
+
+// f(j, v[k], v[k + 1]) for all pairs of a published vector of N values, shared by the threads.
+template <int N, class F>
+static __device__ __forceinline__ void gather(const u64 *from, u32 epoch, F f) {
+    uint4 w[PAIRS(N)];
+#pragma unroll
+    for (int j = 0; j < PAIRS(N); j++) {
+        int k = 2 * (threadIdx.x + j * THREADS);
+        if (k < N) w[j] = peek(from + k);
+    }
+#pragma unroll
+    for (int j = 0; j < PAIRS(N); j++) {
+        int k = 2 * (threadIdx.x + j * THREADS);
+        if (k >= N) continue;
+        bool both = N % 2 == 0 || k + 1 < N;
+        w[j] = await(from + k, epoch, both, w[j]);
+        f(j, __uint_as_float(w[j].x), both ? __uint_as_float(w[j].z) : 0.0f);
+    }
+}
+
+// This thread's pairs of a constant vector, fetched before the wait.
+template <int N> struct Pairs {
+    float2 v[PAIRS(N)];
+    __device__ void load(const float *from) {
+#pragma unroll
+        for (int j = 0; j < PAIRS(N); j++) {
+            int k = 2 * (threadIdx.x + j * THREADS);
+            v[j] = k < N ? __ldg((const float2 *)(from + k)) : make_float2(0, 0);
+        }
+    }
+};
+
+typedef struct {
+    alignas(16) i8 q[ROW_Q];
+    float part[5 * 32];
+    int sum[2][4];   // of q, by phase: one is in use while the other is cleared
+    float best[64];  // of each warp: largest logit, then ids
+    int id;
+} Fixed;
+
+// Groups of four rows that one block owns.
+typedef struct {
+    int from, units;
+} Share;
+
+static __device__ Share share(int groups) {
+    int from = blockIdx.x * groups / gridDim.x;
+    return {from, (int)((blockIdx.x + 1) * groups / gridDim.x) - from};
+}
+
+typedef struct {
+    Fixed *s;
+    int *acc;        // [units * matrices * 4]
+    u32 epoch;       // of the last exchange
+    int phase;
+    Share width, inner, vocab;
+} Block;
+
+// q <- the pairs times `factor`, rounded; its sum goes to sum[phase][m]. Returns a step's worth.
+template <int N, int ROW>
+static __device__ float quantise(const Block &b, int m, const float2 (&v)[PAIRS(N)], float factor,
+                                 float largest) {
+    float top = fmaxf(largest * factor, 1e-5f), scale = 127.0f / top;
+    i8 *q = b.s->q + m * ROW;
+    int sum = 0;
+#pragma unroll
+    for (int j = 0; j < PAIRS(N); j++) {
+        int k = 2 * (threadIdx.x + j * THREADS);
+        if (k < N) sum += store_pair(q + k, v[j].x * factor * scale, v[j].y * factor * scale);
+    }
+    if (CDIV(N, 2) * 2 < ROW)
+        for (int k = CDIV(N, 2) * 2 + threadIdx.x; k < ROW; k += THREADS) q[k] = 0;
+    sum = warp_sum_int(sum);
+    if (!(threadIdx.x & 31)) atomicAdd(&b.s->sum[b.phase & 1][m], sum);
+    return top / 127.0f;
+}
+
+// The packed rows of one block in M matrices of KB blocks a row, cut evenly for the warps.
+template <int M, int KB> struct Rows {
+    static const int CHUNKS = CDIV(KB, 2);  // of 512 bytes: 16 a lane, two blocks of four rows
+    const u8 *base;
+    i64 apart;
+    int first, last;
+    uint4 w[AHEAD];
+
+    // Where unit 0 starts and how far apart the matrices are; the first loads leave at once.
+    __device__ void begin(const u8 *matrix, i64 distance, Share own) {
+        base = matrix + (i64)own.from * (KB * COLUMNS) + (threadIdx.x & 31) * 16;
+        apart = distance;
+        int items = own.units * M * CHUNKS, warp = threadIdx.x >> 5;
+        first = warp * items / WARPS;
+        last = (warp + 1) * items / WARPS;
+#pragma unroll
+        for (int j = 0; j < AHEAD; j++) w[j] = load(first + j);
+#pragma unroll 1
+        for (int item = first + AHEAD; item < last; item++)
+            asm volatile("prefetch.global.L2 [%0];" ::"l"(address(item)));
+    }
+    __device__ const u8 *address(int item) const {
+        int t = item / CHUNKS, chunk = item % CHUNKS;
+        return base + t % M * apart + ((i64)(t / M) * KB + chunk * 2) * COLUMNS;
+    }
+    __device__ uint4 load(int item) const {
+        uint4 v = make_uint4(0, 0, 0, 0);
+        bool there = item < last;
+        if (KB % 2) there = there && item % CHUNKS * 2 + ((threadIdx.x & 31) >> 4) < KB;
+        if (there)
+            asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
+                         : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+                         : "l"(address(item)));
+        return v;
+    }
+    // acc[(unit * M + m) * 4 + row] += sum of digits times q; q of matrix m starts at m * step.
+    __device__ void multiply(const i8 *q, int step, int *acc) {
+        int lane = threadIdx.x & 31, a[4] = {0, 0, 0, 0};
+        q += (lane >> 4) * COLUMNS + (lane & 3) * 16;
+#pragma unroll 1
+        for (int start = first; start < last; start += AHEAD) {
+#pragma unroll
+            for (int j = 0; j < AHEAD; j++) {
+                int item = start + j;
+                if (item >= last) break;
+                int t = item / CHUNKS, chunk = item % CHUNKS;
+                const i8 *x = q + t % M * step + chunk * 2 * COLUMNS;
+#pragma unroll
+                for (int plane = 0; plane < 4; plane++) {
+                    uint4 v = *(const uint4 *)(x + plane * 64);
+                    u32 mask = 0x03030303u << 2 * plane;
+                    a[plane] = dot(w[j].x & mask, v.x, a[plane]);
+                    a[plane] = dot(w[j].y & mask, v.y, a[plane]);
+                    a[plane] = dot(w[j].z & mask, v.z, a[plane]);
+                    a[plane] = dot(w[j].w & mask, v.w, a[plane]);
+                }
+                w[j] = load(item + AHEAD);
+                if (chunk + 1 == CHUNKS || item + 1 == last) {
+                    // A plane's digits were left where they lie, so its sum is 4^plane too large.
+                    int y = a[0] + (a[1] >> 2) + (a[2] >> 4) + (a[3] >> 6);
+                    y += __shfl_xor_sync(~0u, y, 1);
+                    y += __shfl_xor_sync(~0u, y, 2);
+                    y += __shfl_xor_sync(~0u, y, 16);
+                    if (!(lane & 19)) atomicAdd(acc + t * 4 + (lane >> 2), y);
+                    a[0] = a[1] = a[2] = a[3] = 0;
+                }
+            }
+        }
+        __syncthreads();
+    }
+    static __device__ int dot(u32 digits, u32 x, int sum) {
+        int r;
+        asm("dp4a.u32.s32 %0, %1, %2, %3;" : "=r"(r) : "r"(digits), "r"(x), "r"(sum));
+        return r;
+    }
+};
+
+// The exact product of one row, which is then cleared for the next phase.
+static __device__ float take(const Block &b, int index, int m, float worth) {
+    int sum = b.acc[index] - b.s->sum[b.phase & 1][m];
+    b.acc[index] = 0;
+    return (float)sum * worth;
+}
+
+// After the barrier in block_reduce: nobody reads the other phase's sums any more.
+static __device__ void clear_sums(const Block &b) {
+    if (threadIdx.x < 4) b.s->sum[~b.phase & 1][threadIdx.x] = 0;
+}
+
+// The row of a d-wide vector that this thread finishes; -1 for none.
+static __device__ int own_row(Share own, int rows) {
+    int k = own.from * 4 + threadIdx.x;
+    return threadIdx.x < own.units * 4 && k < rows ? k : -1;
+}
+
+// Blocks publish one sum a warp with own rows of the mixer.
+static __device__ int slot_warps() { return CDIV(CDIV(GROUPS_D, (int)gridDim.x) * 4, 32); }
+
+static __device__ __noinline__ void mixer_inputs(const Args &a, Block &b, int layer) {
+    const float *v = layer_vectors(a, layer);
+    Rows<3, BLOCKS_D> rows;
+    rows.begin(layer_planes(a, layer), SQUARE, b.width);
+    Pairs<WIDTH> outer, inner[3];
+    outer.load(v + V_ATTN);
+    inner[0].load(v + V_I), inner[1].load(v + V_F), inner[2].load(v + V_G);
+    int k = own_row(b.width, WIDTH);
+    float *state = a.state + (i64)layer * ROW_D + k;
+    float bound = 0, gnorm = 0, hidden = 0, step[3] = {v[V_STEPS], v[V_STEPS + 1], v[V_STEPS + 2]};
+    if (k >= 0) bound = v[V_BOUND + k], gnorm = v[V_GNORM + k], hidden = *state;
+
+    float r[5] = {0, 0, 0, 0, 0};
+    gather<WIDTH>(a.exchange + E_X, b.epoch, [&](int j, float p, float q) {
+        r[0] += p * p + q * q;
+        p *= outer.v[j].x, q *= outer.v[j].y;
+        r[1] += p * p + q * q;
+#pragma unroll
+        for (int m = 0; m < 3; m++) {
+            float2 &y = inner[m].v[j];
+            y.x *= p, y.y *= q;
+            r[2 + m] = fmaxf(r[2 + m], fmaxf(fabsf(y.x), fabsf(y.y)));
+        }
+    });
+    block_reduce<2, 3, WARPS>(r, b.s->part);
+    clear_sums(b);
+    float factor = norm_twice(r[0], r[1], WIDTH), worth[3];
+#pragma unroll
+    for (int m = 0; m < 3; m++)
+        worth[m] = quantise<WIDTH, ROW_D>(b, m, inner[m].v, factor, r[2 + m]) * step[m];
+    __syncthreads();
+    rows.multiply(b.s->q, ROW_D, b.acc);
+
+    b.epoch++;
+    float g = 0;
+    if (k >= 0) {
+        int at = (threadIdx.x >> 2) * 12 + (threadIdx.x & 3);
+        float i = take(b, at, 0, worth[0]), f = take(b, at + 4, 1, worth[1]);
+        g = take(b, at + 8, 2, worth[2]);
+        f = bound + (1.0f - bound) * sigmoid(f);
+        hidden = f * hidden + silu(i) * (1.0f - f);
+        *state = hidden;
+        publish(a.exchange + E_U + k, g * gnorm * silu(hidden), b.epoch);
+    }
+    int warps = slot_warps(), warp = threadIdx.x >> 5;
+    if (warp < warps) {
+        float squares = warp_sum(g * g);
+        if (!(threadIdx.x & 31))
+            publish(a.exchange + E_SLOT + blockIdx.x * warps + warp, squares, b.epoch);
+    }
+    b.phase++;
+}
+
+static __device__ __noinline__ float mixer_output(const Args &a, Block &b, int layer, float x) {
+    const float *v = layer_vectors(a, layer);
+    Rows<1, BLOCKS_D> rows;
+    rows.begin(layer_planes(a, layer) + 3 * SQUARE, 0, b.width);
+    Pairs<WIDTH> inner;
+    inner.load(v + V_O);
+    float step = v[V_STEPS + 3];
+
+    float r[3] = {0, 0, 0};
+    gather<WIDTH>(a.exchange + E_U, b.epoch, [&](int j, float p, float q) {
+        r[1] += p * p + q * q;
+        float2 &y = inner.v[j];
+        y.x *= p, y.y *= q;
+        r[2] = fmaxf(r[2], fmaxf(fabsf(y.x), fabsf(y.y)));
+    });
+#pragma unroll 1
+    for (int n = threadIdx.x; n < (int)gridDim.x * slot_warps(); n += THREADS) {
+        const u64 *word = a.exchange + E_SLOT + (n & ~1);
+        uint4 w = peek(word);
+#pragma unroll 1
+        for (int spins = 0; (n & 1 ? w.w : w.y) != b.epoch; spins++) {
+            if (spins > MAX_SPINS) __trap();
+            w = peek(word);
+        }
+        r[0] += __uint_as_float(n & 1 ? w.z : w.x);
+    }
+    block_reduce<2, 1, WARPS>(r, b.s->part);
+    clear_sums(b);
+    float factor = norm_twice(r[0], r[1], WIDTH);
+    float worth = quantise<WIDTH, ROW_D>(b, 0, inner.v, factor, r[2]) * step;
+    __syncthreads();
+    rows.multiply(b.s->q, 0, b.acc);
+
+    b.epoch++;
+    int k = own_row(b.width, WIDTH);
+    if (k >= 0) {
+        x += take(b, threadIdx.x, 0, worth);
+        publish(a.exchange + E_X + k, x, b.epoch);
+    }
+    b.phase++;
+    return x;
+}
+
+// q <- the residual, normalised by `outer` and `inner` and quantised; returns a step's worth.
+static __device__ float norm_residual(const Args &a, const Block &b, const Pairs<WIDTH> &outer,
+                                      Pairs<WIDTH> &inner) {
+    float r[3] = {0, 0, 0};
+    gather<WIDTH>(a.exchange + E_X, b.epoch, [&](int j, float p, float q) {
+        r[0] += p * p + q * q;
+        p *= outer.v[j].x, q *= outer.v[j].y;
+        r[1] += p * p + q * q;
+        float2 &y = inner.v[j];
+        y.x *= p, y.y *= q;
+        r[2] = fmaxf(r[2], fmaxf(fabsf(y.x), fabsf(y.y)));
+    });
+    block_reduce<2, 1, WARPS>(r, b.s->part);
+    clear_sums(b);
+    float worth = quantise<WIDTH, ROW_D>(b, 0, inner.v, norm_twice(r[0], r[1], WIDTH), r[2]);
+    __syncthreads();
+    return worth;
+}
+
+static __device__ __noinline__ void channel_gate(const Args &a, Block &b, int layer) {
+    const float *v = layer_vectors(a, layer);
+    Rows<2, BLOCKS_D> rows;
+    rows.begin(layer_planes(a, layer) + 4 * SQUARE, HALF, b.inner);
+    Pairs<WIDTH> outer, inner;
+    outer.load(v + V_MLP), inner.load(v + V_GATE);
+    float step = v[V_STEPS + 4];
+    float worth = norm_residual(a, b, outer, inner) * step;
+    rows.multiply(b.s->q, 0, b.acc);
+
+    b.epoch++;
+    int k = own_row(b.inner, INNER);
+    if (k >= 0) {
+        int at = (threadIdx.x >> 2) * 8 + (threadIdx.x & 3);
+        float gate = take(b, at, 0, worth), up = take(b, at + 4, 0, worth);
+        publish(a.exchange + E_S + k, silu(gate) * up, b.epoch);
+    }
+    b.phase++;
+}
+
+static __device__ __noinline__ float channel_down(const Args &a, Block &b, int layer, float x, bool tell) {
+    const float *v = layer_vectors(a, layer);
+    Rows<1, BLOCKS_I> rows;
+    rows.begin(layer_planes(a, layer) + 4 * SQUARE + 2 * HALF, 0, b.width);
+    Pairs<INNER> inner;
+    inner.load(v + V_DOWN);
+    float step = v[V_STEPS + 5];
+
+    float r[2] = {0, 0};
+    gather<INNER>(a.exchange + E_S, b.epoch, [&](int j, float p, float q) {
+        r[0] += p * p + q * q;
+        float2 &y = inner.v[j];
+        y.x *= p, y.y *= q;
+        r[1] = fmaxf(r[1], fmaxf(fabsf(y.x), fabsf(y.y)));
+    });
+    block_reduce<1, 1, WARPS>(r, b.s->part);
+    clear_sums(b);
+    float factor = rsqrtf(r[0] / INNER + INNER_EPS);
+    float worth = quantise<INNER, ROW_I>(b, 0, inner.v, factor, r[1]) * step;
+    __syncthreads();
+    rows.multiply(b.s->q, 0, b.acc);
+
+    b.epoch++;
+    int k = own_row(b.width, WIDTH);
+    if (k >= 0) {
+        x += take(b, threadIdx.x, 0, worth);
+        if (tell) publish(a.exchange + E_X + k, x, b.epoch);
+    }
+    b.phase++;
+    return x;
+}
+
+static __device__ bool better(float v, int id, float best, int best_id) {
+    return v > best || (v == best && id < best_id);
+}
+
+static __device__ void warp_best(float &v, int &id) {
+#pragma unroll
+    for (int o = 16; o; o >>= 1) {
+        float other = __shfl_xor_sync(~0u, v, o);
+        int other_id = __shfl_xor_sync(~0u, id, o);
+        if (better(other, other_id, v, id)) v = other, id = other_id;
+    }
+}
+
+// The logits (to `logits`, unless it is null) and the id of the largest, the same in every block.
+static __device__ __noinline__ int head(const Args &a, Block &b, float *logits) {
+    const float *v = layer_vectors(a, LAYERS);
+    Rows<1, BLOCKS_D> rows;
+    rows.begin(layer_planes(a, LAYERS), 0, b.vocab);
+    Pairs<WIDTH> outer, inner;
+    outer.load(v + H_NORM), inner.load(v + H_INNER);
+    float step = v[H_STEP];
+    float worth = norm_residual(a, b, outer, inner) * step;
+    rows.multiply(b.s->q, 0, b.acc);
+
+    b.epoch++;
+    int from = b.vocab.from * 4, id = VOCAB;
+    float best = LOWEST;
+#pragma unroll 1
+    for (int n = threadIdx.x; n < b.vocab.units * 4; n += THREADS) {
+        float value = take(b, n, 0, worth);
+        if (from + n >= VOCAB) continue;
+        if (logits) logits[from + n] = value;
+        if (better(value, from + n, best, id)) best = value, id = from + n;
+    }
+    int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
+    warp_best(best, id);
+    if (!lane) b.s->best[warp] = best, b.s->best[32 + warp] = __int_as_float(id);
+    __syncthreads();
+    if (!warp) {
+        best = lane < WARPS ? b.s->best[lane] : LOWEST;
+        id = lane < WARPS ? __float_as_int(b.s->best[32 + lane]) : VOCAB;
+        warp_best(best, id);
+        u64 *word = a.exchange + E_BEST;
+        if (!lane) {
+            publish(word + 2 * blockIdx.x, best, b.epoch);
+            publish(word + 2 * blockIdx.x + 1, __int_as_float(id), b.epoch);
+        }
+        best = LOWEST, id = VOCAB;
+#pragma unroll 1
+        for (int n = lane; n < (int)gridDim.x; n += 32) {
+            uint4 w = await(word + 2 * n, b.epoch, true, peek(word + 2 * n));
+            if (better(__uint_as_float(w.x), (int)w.z, best, id))
+                best = __uint_as_float(w.x), id = (int)w.z;
+        }
+        warp_best(best, id);
+        if (!lane) b.s->id = safe_id(id);
+    }
+    __syncthreads();
+    b.phase++;
+    return b.s->id;
+}
+
+// Feeds ids[0 .. given), then its own best ids until `total` tokens are fed. picked[n] is the best
+// id after token given - 1 + n; the logits (if not null) are those after the last token.
+// Every block must be resident at the same time, and none may be without a group: grid <= GROUPS_D.
+extern "C" __global__ void __launch_bounds__(THREADS, 1)
+edge_decode(const __grid_constant__ Args a, int given, int total, u32 epoch) {
+    extern __shared__ int acc[];
+    __shared__ Fixed fixed;
+    Block b = {&fixed, acc, epoch, 0, share(GROUPS_D), share(GROUPS_I), share(GROUPS_V)};
+    int units = max(max(CDIV(GROUPS_D, (int)gridDim.x) * 3, CDIV(GROUPS_I, (int)gridDim.x) * 2),
+                    CDIV(GROUPS_V, (int)gridDim.x));
+    for (int n = threadIdx.x; n < units * 4; n += THREADS) acc[n] = 0;
+    if (threadIdx.x < 8) fixed.sum[threadIdx.x >> 2][threadIdx.x & 3] = 0;
+    __syncthreads();
+    int id = 0, k = own_row(b.width, WIDTH);
+#pragma unroll 1
+    for (int n = 0; n < total; n++) {
+        if (n < given) id = safe_id(a.ids[n]);
+        bool wanted = n + 1 >= given;
+        float x = 0;
+        b.epoch++;
+        if (k >= 0) {
+            x = embedding(a, id, k);
+            publish(a.exchange + E_X + k, x, b.epoch);
+        }
+#pragma unroll 1
+        for (int layer = 0; layer < LAYERS; layer++) {
+            mixer_inputs(a, b, layer);
+            x = mixer_output(a, b, layer, x);
+            channel_gate(a, b, layer);
+            x = channel_down(a, b, layer, x, wanted || layer + 1 < LAYERS);
+        }
+        if (!wanted) continue;
+        id = head(a, b, n + 1 == total ? a.logits : 0);
+        if (!blockIdx.x && !threadIdx.x) a.picked[n + 1 - given] = id;
+    }
+}

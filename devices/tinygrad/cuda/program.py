@@ -1,0 +1,123 @@
+"""The CUDA kernels, compiled for one model's sizes on one card.
+
+It knows the source files, the definitions that go before them and the size of a decode block; it
+does not know weights or sessions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from edge_sdk.config import ModelConfig
+from edge_sdk.devices.tinygrad import kernels
+from edge_sdk.devices.tinygrad.cuda import driver
+from edge_sdk.devices.tinygrad.cuda.layout import SLOTS, Layout
+from edge_sdk.errors import UnsupportedOperation
+
+FILES = ("base.cu", "decode.cu", "rows.cu", "product.cu")
+MIN_ARCH = 75
+"""The first compute capability (times ten) with all that decode.cu uses."""
+TENSOR_ARCH = 80
+"""The first with the tensor-core product of product.cu."""
+PRODUCTS = ("mixer", "output", "gate", "down", "head")
+_ROWS = ("embed", "scan", "best", "read", *(f"rows_{n}" for n in ("mixer", "output", "gate")))
+_STAGE = 128 * 64 + 128 * 256
+"""Bytes of one stage of a big product (product.cu)."""
+_SHARED = {80: 163 << 10, 87: 163 << 10, 90: 227 << 10, 100: 227 << 10, 103: 227 << 10}
+"""Shared memory a block may have, by architecture; 99 KiB elsewhere."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """The kernels by name, without their prefix `edge_`."""
+
+    context: int
+    kernel: dict[str, driver.Kernel]
+    grid: int
+    """Blocks of a decode launch: at most one a multiprocessor, each with rows of every matrix."""
+    threads: int
+    """Threads of a decode block."""
+    accumulators: int
+    """Bytes of shared memory for a decode block's sums."""
+    product_shared: int
+    """Bytes of shared memory for a block of a big product."""
+    tensor_cores: bool
+    """Whether the products of many rows are there."""
+    multiprocessors: int
+
+
+def source(config: ModelConfig, threads: int, stages: int) -> str:
+    """The whole CUDA source for a model's sizes."""
+    sizes = {
+        "WIDTH": config.hidden_size,
+        "INNER": config.intermediate_size,
+        "VOCAB": config.vocab_size,
+        "LAYERS": config.num_layers,
+        "EPS": f"{config.norm_eps:.9e}f",
+        "THREADS": threads,
+        "STAGES": stages,
+    }
+    head = "".join(f"#define {name} {value}\n" for name, value in sizes.items())
+    folder = files(__package__)
+    return head + "\n".join((folder / name).read_text() for name in FILES)
+
+
+def arch_number(arch: str) -> int:
+    """`sm_90` -> 90."""
+    return int(arch.removeprefix("sm_").rstrip("af") or 0)
+
+
+def decode_threads(config: ModelConfig) -> int:
+    """Threads of a decode block: few for a narrow model, whose vectors are short."""
+    return 512 if config.hidden_size > 512 else 256
+
+
+@cache
+def load_program(device: str, index: int, config: ModelConfig) -> Program:
+    """Compile and load the kernels on tinygrad's `device`, CUDA's card `index` (engine thread).
+
+    Raises UnsupportedOperation where this card cannot run them or these sizes do not fit them.
+    """
+    arch = arch_number(kernels.cuda_arch(device))
+    if arch < MIN_ARCH or not driver.cooperative(index):
+        raise UnsupportedOperation(
+            f"the card has compute capability {arch / 10:.1f}; our kernels need 7.5 or more."
+        )
+    layout = Layout(config)
+    processors = driver.multiprocessors(index)
+    threads = decode_threads(config)
+    grid = min(processors, *layout.groups)
+    own = [-(-groups // grid) for groups in layout.groups]
+    stages = min(4, _SHARED.get(arch, 99 << 10) // _STAGE)
+    if max(own[:2]) * 4 > threads or grid * -(-own[0] * 4 // 32) > SLOTS:
+        raise UnsupportedOperation(
+            f"a model of width {config.hidden_size} is too wide for {processors} multiprocessors."
+        )
+    accumulators = 16 * max(own[0] * 3, own[1] * 2, own[2])
+    loaded = kernels.load_cuda(device, source(config, threads, stages), "edge_decode")
+    driver.use(loaded.context)
+    names = ["decode", "sums", *_ROWS, "rows_down", "rows_head"]
+    found = {name: driver.Kernel.find(loaded.module, f"edge_{name}") for name in names}
+    shared = stages * _STAGE
+    if arch >= TENSOR_ARCH:
+        for name in PRODUCTS:
+            for size, bytes_ in (("small", 0), ("big", shared)):
+                entry = f"edge_{size}_{name}"
+                found[f"{size}_{name}"] = driver.Kernel.find(loaded.module, entry, bytes_)
+    _loaded.append(loaded)
+    return Program(
+        context=loaded.context,
+        kernel=found,
+        grid=grid,
+        threads=threads,
+        accumulators=accumulators,
+        product_shared=shared,
+        tensor_cores=arch >= TENSOR_ARCH,
+        multiprocessors=processors,
+    )
+
+
+_loaded: list[kernels.CudaModule] = []
+"""Modules stay loaded as long as the process lives: launches refer to them by number."""
