@@ -132,8 +132,15 @@ static __device__ void block_reduce(float (&v)[S + M], float *part) {
     __syncthreads();
 #pragma unroll
     for (int n = 0; n < S + M; n++) {
-        float r = lane < W ? part[n * 32 + lane] : 0.0f;
-        v[n] = n < S ? warp_sum(r) : warp_max(r);
+        // Every W lanes hold all warps' parts, so fewer steps add them up. W is a power of two.
+        float r = part[n * 32 + lane % W];
+        if (n >= S) {
+            v[n] = warp_max(r);
+        } else {
+#pragma unroll
+            for (int o = W / 2; o; o >>= 1) r += __shfl_xor_sync(~0u, r, o);
+            v[n] = r;
+        }
     }
 }
 
@@ -144,9 +151,12 @@ static __device__ float norm_twice(float squares, float weighted, float count) {
     return outer * rsqrtf(outer * outer * weighted / count + INNER_EPS);
 }
 
-// Two neighbours as int8, and their sum.
-static __device__ int store_pair(i8 *q, float a, float b) {
-    int x = __float2int_rn(a), y = __float2int_rn(b);
-    *(u16 *)q = (u16)((x & 255) | (y & 255) << 8);
-    return x + y;
+// Two neighbours, times `scale` rounded to int8 (halves to even), and their sum. Adding 1.5 * 2^23
+// leaves the rounded value in the low bits; |a * scale| <= 127.
+static __device__ int store_pair(i8 *q, float a, float b, float scale) {
+    u32 x = __float_as_uint(fmaf(a, scale, 12582912.0f));
+    u32 y = __float_as_uint(fmaf(b, scale, 12582912.0f));
+    u32 both = __byte_perm(x, y, 0x0040);
+    *(u16 *)q = (u16)both;
+    return (i8)both + (i8)(both >> 8);
 }

@@ -104,13 +104,13 @@ typedef struct {
 template <int N, int ROW>
 static __device__ float quantise(const Block &b, int m, const float2 (&v)[PAIRS(N)], float factor,
                                  float largest) {
-    float top = fmaxf(largest * factor, 1e-5f), scale = 127.0f / top;
+    float top = fmaxf(largest * factor, 1e-5f), scale = factor * (127.0f / top);
     i8 *q = b.s->q + m * ROW;
     int sum = 0;
 #pragma unroll
     for (int j = 0; j < PAIRS(N); j++) {
         int k = 2 * (threadIdx.x + j * THREADS);
-        if (k < N) sum += store_pair(q + k, v[j].x * factor * scale, v[j].y * factor * scale);
+        if (k < N) sum += store_pair(q + k, v[j].x, v[j].y, scale);
     }
     if (CDIV(N, 2) * 2 < ROW)
         for (int k = CDIV(N, 2) * 2 + threadIdx.x; k < ROW; k += THREADS) q[k] = 0;
@@ -208,16 +208,19 @@ static __device__ void clear_sums(const Block &b) {
     if (threadIdx.x < 4) b.s->sum[~b.phase & 1][threadIdx.x] = 0;
 }
 
-// The row of a d-wide vector that this thread finishes; -1 for none.
+// Whether this thread finishes a row of the block's groups; a last group may have rows too many.
+static __device__ bool in_share(Share own) { return threadIdx.x < own.units * 4; }
+
+// Which row that is; -1 for none.
 static __device__ int own_row(Share own, int rows) {
     int k = own.from * 4 + threadIdx.x;
-    return threadIdx.x < own.units * 4 && k < rows ? k : -1;
+    return in_share(own) && k < rows ? k : -1;
 }
 
 // Blocks publish one sum a warp with own rows of the mixer.
 static __device__ int slot_warps() { return CDIV(CDIV(GROUPS_D, (int)gridDim.x) * 4, 32); }
 
-static __device__ __noinline__ void mixer_inputs(const Args &a, Block &b, int layer) {
+static __device__ __forceinline__ void mixer_inputs(const Args &a, Block &b, int layer) {
     const float *v = layer_vectors(a, layer);
     Rows<3, BLOCKS_D> rows;
     rows.begin(layer_planes(a, layer), SQUARE, b.width);
@@ -251,11 +254,13 @@ static __device__ __noinline__ void mixer_inputs(const Args &a, Block &b, int la
     rows.multiply(b.s->q, ROW_D, b.acc);
 
     b.epoch++;
-    float g = 0;
-    if (k >= 0) {
+    float i = 0, f = 0, g = 0;
+    if (in_share(b.width)) {
         int at = (threadIdx.x >> 2) * 12 + (threadIdx.x & 3);
-        float i = take(b, at, 0, worth[0]), f = take(b, at + 4, 1, worth[1]);
+        i = take(b, at, 0, worth[0]), f = take(b, at + 4, 1, worth[1]);
         g = take(b, at + 8, 2, worth[2]);
+    }
+    if (k >= 0) {
         f = bound + (1.0f - bound) * sigmoid(f);
         hidden = f * hidden + silu(i) * (1.0f - f);
         *state = hidden;
@@ -263,14 +268,14 @@ static __device__ __noinline__ void mixer_inputs(const Args &a, Block &b, int la
     }
     int warps = slot_warps(), warp = threadIdx.x >> 5;
     if (warp < warps) {
-        float squares = warp_sum(g * g);
+        float squares = warp_sum(k >= 0 ? g * g : 0.0f);
         if (!(threadIdx.x & 31))
             publish(a.exchange + E_SLOT + blockIdx.x * warps + warp, squares, b.epoch);
     }
     b.phase++;
 }
 
-static __device__ __noinline__ float mixer_output(const Args &a, Block &b, int layer, float x) {
+static __device__ __forceinline__ float mixer_output(const Args &a, Block &b, int layer, float x) {
     const float *v = layer_vectors(a, layer);
     Rows<1, BLOCKS_D> rows;
     rows.begin(layer_planes(a, layer) + 3 * SQUARE, 0, b.width);
@@ -305,10 +310,8 @@ static __device__ __noinline__ float mixer_output(const Args &a, Block &b, int l
 
     b.epoch++;
     int k = own_row(b.width, WIDTH);
-    if (k >= 0) {
-        x += take(b, threadIdx.x, 0, worth);
-        publish(a.exchange + E_X + k, x, b.epoch);
-    }
+    if (in_share(b.width)) x += take(b, threadIdx.x, 0, worth);
+    if (k >= 0) publish(a.exchange + E_X + k, x, b.epoch);
     b.phase++;
     return x;
 }
@@ -332,7 +335,7 @@ static __device__ float norm_residual(const Args &a, const Block &b, const Pairs
     return worth;
 }
 
-static __device__ __noinline__ void channel_gate(const Args &a, Block &b, int layer) {
+static __device__ __forceinline__ void channel_gate(const Args &a, Block &b, int layer) {
     const float *v = layer_vectors(a, layer);
     Rows<2, BLOCKS_D> rows;
     rows.begin(layer_planes(a, layer) + 4 * SQUARE, HALF, b.inner);
@@ -344,15 +347,15 @@ static __device__ __noinline__ void channel_gate(const Args &a, Block &b, int la
 
     b.epoch++;
     int k = own_row(b.inner, INNER);
-    if (k >= 0) {
+    if (in_share(b.inner)) {
         int at = (threadIdx.x >> 2) * 8 + (threadIdx.x & 3);
         float gate = take(b, at, 0, worth), up = take(b, at + 4, 0, worth);
-        publish(a.exchange + E_S + k, silu(gate) * up, b.epoch);
+        if (k >= 0) publish(a.exchange + E_S + k, silu(gate) * up, b.epoch);
     }
     b.phase++;
 }
 
-static __device__ __noinline__ float channel_down(const Args &a, Block &b, int layer, float x, bool tell) {
+static __device__ __forceinline__ float channel_down(const Args &a, Block &b, int layer, float x, bool tell) {
     const float *v = layer_vectors(a, layer);
     Rows<1, BLOCKS_I> rows;
     rows.begin(layer_planes(a, layer) + 4 * SQUARE + 2 * HALF, 0, b.width);
@@ -376,10 +379,8 @@ static __device__ __noinline__ float channel_down(const Args &a, Block &b, int l
 
     b.epoch++;
     int k = own_row(b.width, WIDTH);
-    if (k >= 0) {
-        x += take(b, threadIdx.x, 0, worth);
-        if (tell) publish(a.exchange + E_X + k, x, b.epoch);
-    }
+    if (in_share(b.width)) x += take(b, threadIdx.x, 0, worth);
+    if (k >= 0 && tell) publish(a.exchange + E_X + k, x, b.epoch);
     b.phase++;
     return x;
 }
@@ -398,7 +399,7 @@ static __device__ void warp_best(float &v, int &id) {
 }
 
 // The logits (to `logits`, unless it is null) and the id of the largest, the same in every block.
-static __device__ __noinline__ int head(const Args &a, Block &b, float *logits) {
+static __device__ __forceinline__ int head(const Args &a, Block &b, float *logits) {
     const float *v = layer_vectors(a, LAYERS);
     Rows<1, BLOCKS_D> rows;
     rows.begin(layer_planes(a, LAYERS), 0, b.vocab);

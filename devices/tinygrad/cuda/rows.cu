@@ -14,14 +14,14 @@ enum { ROW_THREADS = 256, SCAN = 16 };  // SCAN: tokens a warp takes in a prompt
 template <int N, int ROW>
 static __device__ void store_row(const Args &a, int m, int tokens, const float2 *v, float factor,
                                  float largest, int *sums) {
-    float top = fmaxf(largest * factor, 1e-5f), scale = 127.0f / top;
+    float top = fmaxf(largest * factor, 1e-5f), scale = factor * (127.0f / top);
     i64 token = (i64)m * tokens + blockIdx.x;
     i8 *q = a.q + token * ROW;
     int sum = 0;
 #pragma unroll
     for (int j = 0; j < CDIV(ROW, 2 * ROW_THREADS); j++) {
         int k = 2 * (threadIdx.x + j * ROW_THREADS);
-        if (k < N) sum += store_pair(q + k, v[j].x * factor * scale, v[j].y * factor * scale);
+        if (k < N) sum += store_pair(q + k, v[j].x, v[j].y, scale);
         else if (k < ROW) *(u16 *)(q + k) = 0;
     }
     sum = warp_sum_int(sum);

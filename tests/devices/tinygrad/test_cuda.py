@@ -14,7 +14,9 @@ import pytest
 
 import edge_sdk
 from edge_sdk.config import ModelConfig
+from edge_sdk.device import Cancelled
 from edge_sdk.devices.tinygrad import engine
+from edge_sdk.errors import OutOfMemory, UsageError
 from edge_sdk.model_file import open_model
 from edge_sdk.random_model import write_random_model
 
@@ -46,9 +48,11 @@ def session(shared: Any) -> Any:
 @pytest.fixture(scope="module")
 def oracle(golden_model: edge_sdk.Model) -> Iterator[edge_sdk.Session]:
     """The same model on the same card with graph ops."""
-    with pytest.MonkeyPatch.context() as patch, edge_sdk.open_device("cuda:0") as device:
-        patch.setenv("EDGE_KERNELS", "graph")
-        yield device.load(golden_model)
+    with edge_sdk.open_device("cuda:0") as device:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("EDGE_KERNELS", "graph")
+            session = device.load(golden_model)
+        yield session
 
 
 def test_golden_vectors_token_by_token(session: Any, golden: dict[str, Any]) -> None:
@@ -145,7 +149,7 @@ def test_cancel_in_a_long_prompt_leaves_the_state(session: Any) -> None:
     session.feed([1, 2, 3])
     before = session.snapshot()
     cancel = threading.Event()
-    with pytest.raises(edge_sdk.Cancelled):
+    with pytest.raises(Cancelled):
         session.feed([4] * 1500, cancel=cancel, progress=lambda *_: cancel.set())
     after = session.snapshot()
     assert np.array_equal(before.hidden, after.hidden) and before.position == after.position
@@ -181,7 +185,7 @@ def test_a_batch_gives_what_sessions_give(
         expected = [first, *session.greedy(first, len(rolled[slot]) - 1)]
         assert rolled[slot] == expected
         batch.leave(slot)
-    with pytest.raises(edge_sdk.UsageError):
+    with pytest.raises(UsageError):
         batch.step({slots[0]: 1})
     batch.close()
 
@@ -195,20 +199,21 @@ def test_more_than_fits_is_said_in_a_sentence(
     monkeypatch.setattr(Layout, "state", property(lambda self: 1 << 46))
     with (
         open_model(tmp_path / "small.edge") as model,
-        pytest.raises(edge_sdk.OutOfMemory, match="working memory"),
+        pytest.raises(OutOfMemory, match="working memory"),
     ):
         cuda.load(model)
 
 
 LOST = """
 import sys, edge_sdk
+from edge_sdk.errors import DeviceDisconnected
 with edge_sdk.open_device("cuda:0") as device:
     session = device.load(edge_sdk.load_model(sys.argv[1]))
     session._args.logits = 64  # nobody's memory: the card stops the program
     for _ in range(2):
         try:
             session.feed([1])
-        except edge_sdk.DeviceDisconnected as error:
+        except DeviceDisconnected as error:
             print("told:", error)
 """
 
