@@ -86,8 +86,8 @@ static __device__ float embedding(const Args &a, int id, int k) {
     return value;
 }
 
-static __device__ float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
-static __device__ float silu(float x) { return x / (1.0f + expf(-x)); }
+static __device__ float sigmoid(float x) { return __fdividef(1.0f, 1.0f + expf(-x)); }
+static __device__ float silu(float x) { return __fdividef(x, 1.0f + expf(-x)); }
 
 // A token id as an index, whatever a damaged model made of it.
 static __device__ int safe_id(int id) { return id < 0 || id >= VOCAB ? 0 : id; }
@@ -147,8 +147,8 @@ static __device__ void block_reduce(float (&v)[S + M], float *part) {
 // What follows from the sums of a vector that was normalised twice: x by eps, then x * weight by
 // INNER_EPS. Returns the factor of x * weight * inner.
 static __device__ float norm_twice(float squares, float weighted, float count) {
-    float outer = rsqrtf(squares / count + EPS);
-    return outer * rsqrtf(outer * outer * weighted / count + INNER_EPS);
+    float share = 1.0f / count, outer = rsqrtf(squares * share + EPS);
+    return outer * rsqrtf(outer * outer * (weighted * share) + INNER_EPS);
 }
 
 // Two neighbours, times `scale` rounded to int8 (halves to even), and their sum. Adding 1.5 * 2^23

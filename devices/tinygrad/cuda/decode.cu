@@ -14,6 +14,7 @@ enum {
     E_S = 2 * ROW_D,
     E_SLOT = 2 * ROW_D + ROW_I,  // one a warp with rows of the mixer: sum of squares of g
     E_BEST = E_SLOT + 4096,      // two a block: largest logit, its id
+    E_COUNT = E_BEST + 8192,     // blocks that have published, over all exchanges
 };
 
 #define PAIRS(n) CDIV(CDIV(n, 2), THREADS)
@@ -33,6 +34,31 @@ static __device__ uint4 peek(const u64 *words) {
     return w;
 }
 
+// Tells that this block has published. Its words may still be on their way: what is counted only
+// says when looking for them is worth while, as looking all the time would hold them up.
+static __device__ void arrive(u64 *exchange) {
+    if (!threadIdx.x)
+        asm volatile("red.relaxed.gpu.global.add.u32 [%0], 1;" ::"l"(exchange + E_COUNT)
+                     : "memory");
+}
+
+// Returns when every block has arrived at this epoch; one thread of a block looks.
+static __device__ void expect(const u64 *exchange, u32 epoch) {
+    if (threadIdx.x == THREADS - 1) {
+        u32 arrived, wanted = epoch * gridDim.x;
+#pragma unroll 1
+        for (int spins = 0;; spins++) {
+            asm volatile("ld.relaxed.gpu.global.u32 %0, [%1];"
+                         : "=r"(arrived)
+                         : "l"(exchange + E_COUNT)
+                         : "memory");
+            if ((int)(arrived - wanted) >= 0) break;
+            if (spins > MAX_SPINS) __trap();
+        }
+    }
+    __syncthreads();
+}
+
 // Two words of this epoch. A block that is lost would keep the others waiting for ever: trap.
 static __device__ uint4 await(const u64 *words, u32 epoch, bool both, uint4 w) {
 #pragma unroll 1
@@ -45,7 +71,9 @@ static __device__ uint4 await(const u64 *words, u32 epoch, bool both, uint4 w) {
 
 // f(j, v[k], v[k + 1]) for all pairs of a published vector of N values, shared by the threads.
 template <int N, class F>
-static __device__ __forceinline__ void gather(const u64 *from, u32 epoch, F f) {
+static __device__ __forceinline__ void gather(const u64 *exchange, int first, u32 epoch, F f) {
+    const u64 *from = exchange + first;
+    expect(exchange, epoch);
     uint4 w[PAIRS(N)];
 #pragma unroll
     for (int j = 0; j < PAIRS(N); j++) {
@@ -104,7 +132,7 @@ typedef struct {
 template <int N, int ROW>
 static __device__ float quantise(const Block &b, int m, const float2 (&v)[PAIRS(N)], float factor,
                                  float largest) {
-    float top = fmaxf(largest * factor, 1e-5f), scale = factor * (127.0f / top);
+    float top = fmaxf(largest * factor, 1e-5f), scale = factor * __fdividef(127.0f, top);
     i8 *q = b.s->q + m * ROW;
     int sum = 0;
 #pragma unroll
@@ -116,33 +144,45 @@ static __device__ float quantise(const Block &b, int m, const float2 (&v)[PAIRS(
         for (int k = CDIV(N, 2) * 2 + threadIdx.x; k < ROW; k += THREADS) q[k] = 0;
     sum = warp_sum_int(sum);
     if (!(threadIdx.x & 31)) atomicAdd(&b.s->sum[b.phase & 1][m], sum);
-    return top / 127.0f;
+    return top * (1.0f / 127.0f);
 }
 
 // The packed rows of one block in M matrices of KB blocks a row, cut evenly for the warps.
 template <int M, int KB> struct Rows {
     static const int CHUNKS = CDIV(KB, 2);  // of 512 bytes: 16 a lane, two blocks of four rows
     const u8 *base;
-    i64 apart;
+    u32 apart;
     int first, last;
     uint4 w[AHEAD];
 
     // Where unit 0 starts and how far apart the matrices are; the first loads leave at once.
-    __device__ void begin(const u8 *matrix, i64 distance, Share own) {
-        base = matrix + (i64)own.from * (KB * COLUMNS) + (threadIdx.x & 31) * 16;
+    __device__ void begin(const u8 *matrix, u32 distance, Share own) {
+        base = matrix + (u32)own.from * (KB * COLUMNS) + (threadIdx.x & 31) * 16;
         apart = distance;
         int items = own.units * M * CHUNKS, warp = threadIdx.x >> 5;
         first = warp * items / WARPS;
         last = (warp + 1) * items / WARPS;
 #pragma unroll
         for (int j = 0; j < AHEAD; j++) w[j] = load(first + j);
-#pragma unroll 1
-        for (int item = first + AHEAD; item < last; item++)
-            asm volatile("prefetch.global.L2 [%0];" ::"l"(address(item)));
+    }
+    // Asks for the same rows to be brought into L2, a phase before they are needed.
+    static __device__ void prefetch(const u8 *matrix, u32 distance, Share own) {
+        const u8 *from = matrix + (u32)own.from * (KB * COLUMNS);
+        u32 size = own.units * (KB * COLUMNS);
+#if __CUDA_ARCH__ >= 900
+        if (threadIdx.x >= THREADS - M) {
+            from += (THREADS - 1 - threadIdx.x) * distance;
+            asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(from), "r"(size));
+        }
+#else
+        for (int m = 0; m < M; m++)
+            for (u32 at = threadIdx.x * 32; at < size; at += THREADS * 32)
+                asm volatile("prefetch.global.L2 [%0];" ::"l"(from + m * distance + at));
+#endif
     }
     __device__ const u8 *address(int item) const {
-        int t = item / CHUNKS, chunk = item % CHUNKS;
-        return base + t % M * apart + ((i64)(t / M) * KB + chunk * 2) * COLUMNS;
+        u32 t = (u32)item / CHUNKS, chunk = (u32)item % CHUNKS;
+        return base + (t % M * apart + (t / M * KB + chunk * 2) * COLUMNS);
     }
     __device__ uint4 load(int item) const {
         uint4 v = make_uint4(0, 0, 0, 0);
@@ -223,7 +263,9 @@ static __device__ int slot_warps() { return CDIV(CDIV(GROUPS_D, (int)gridDim.x) 
 static __device__ __forceinline__ void mixer_inputs(const Args &a, Block &b, int layer) {
     const float *v = layer_vectors(a, layer);
     Rows<3, BLOCKS_D> rows;
-    rows.begin(layer_planes(a, layer), SQUARE, b.width);
+    const u8 *planes = layer_planes(a, layer);
+    rows.begin(planes, SQUARE, b.width);
+    Rows<1, BLOCKS_D>::prefetch(planes + 3 * SQUARE, 0, b.width);
     Pairs<WIDTH> outer, inner[3];
     outer.load(v + V_ATTN);
     inner[0].load(v + V_I), inner[1].load(v + V_F), inner[2].load(v + V_G);
@@ -233,7 +275,7 @@ static __device__ __forceinline__ void mixer_inputs(const Args &a, Block &b, int
     if (k >= 0) bound = v[V_BOUND + k], gnorm = v[V_GNORM + k], hidden = *state;
 
     float r[5] = {0, 0, 0, 0, 0};
-    gather<WIDTH>(a.exchange + E_X, b.epoch, [&](int j, float p, float q) {
+    gather<WIDTH>(a.exchange, E_X, b.epoch, [&](int j, float p, float q) {
         r[0] += p * p + q * q;
         p *= outer.v[j].x, q *= outer.v[j].y;
         r[1] += p * p + q * q;
@@ -272,19 +314,22 @@ static __device__ __forceinline__ void mixer_inputs(const Args &a, Block &b, int
         if (!(threadIdx.x & 31))
             publish(a.exchange + E_SLOT + blockIdx.x * warps + warp, squares, b.epoch);
     }
+    arrive(a.exchange);
     b.phase++;
 }
 
 static __device__ __forceinline__ float mixer_output(const Args &a, Block &b, int layer, float x) {
     const float *v = layer_vectors(a, layer);
     Rows<1, BLOCKS_D> rows;
-    rows.begin(layer_planes(a, layer) + 3 * SQUARE, 0, b.width);
+    const u8 *planes = layer_planes(a, layer);
+    rows.begin(planes + 3 * SQUARE, 0, b.width);
+    Rows<2, BLOCKS_D>::prefetch(planes + 4 * SQUARE, HALF, b.inner);
     Pairs<WIDTH> inner;
     inner.load(v + V_O);
     float step = v[V_STEPS + 3];
 
     float r[3] = {0, 0, 0};
-    gather<WIDTH>(a.exchange + E_U, b.epoch, [&](int j, float p, float q) {
+    gather<WIDTH>(a.exchange, E_U, b.epoch, [&](int j, float p, float q) {
         r[1] += p * p + q * q;
         float2 &y = inner.v[j];
         y.x *= p, y.y *= q;
@@ -312,6 +357,7 @@ static __device__ __forceinline__ float mixer_output(const Args &a, Block &b, in
     int k = own_row(b.width, WIDTH);
     if (in_share(b.width)) x += take(b, threadIdx.x, 0, worth);
     if (k >= 0) publish(a.exchange + E_X + k, x, b.epoch);
+    arrive(a.exchange);
     b.phase++;
     return x;
 }
@@ -320,7 +366,7 @@ static __device__ __forceinline__ float mixer_output(const Args &a, Block &b, in
 static __device__ float norm_residual(const Args &a, const Block &b, const Pairs<WIDTH> &outer,
                                       Pairs<WIDTH> &inner) {
     float r[3] = {0, 0, 0};
-    gather<WIDTH>(a.exchange + E_X, b.epoch, [&](int j, float p, float q) {
+    gather<WIDTH>(a.exchange, E_X, b.epoch, [&](int j, float p, float q) {
         r[0] += p * p + q * q;
         p *= outer.v[j].x, q *= outer.v[j].y;
         r[1] += p * p + q * q;
@@ -338,7 +384,9 @@ static __device__ float norm_residual(const Args &a, const Block &b, const Pairs
 static __device__ __forceinline__ void channel_gate(const Args &a, Block &b, int layer) {
     const float *v = layer_vectors(a, layer);
     Rows<2, BLOCKS_D> rows;
-    rows.begin(layer_planes(a, layer) + 4 * SQUARE, HALF, b.inner);
+    const u8 *planes = layer_planes(a, layer);
+    rows.begin(planes + 4 * SQUARE, HALF, b.inner);
+    Rows<1, BLOCKS_I>::prefetch(planes + 4 * SQUARE + 2 * HALF, 0, b.width);
     Pairs<WIDTH> outer, inner;
     outer.load(v + V_MLP), inner.load(v + V_GATE);
     float step = v[V_STEPS + 4];
@@ -352,6 +400,7 @@ static __device__ __forceinline__ void channel_gate(const Args &a, Block &b, int
         float gate = take(b, at, 0, worth), up = take(b, at + 4, 0, worth);
         if (k >= 0) publish(a.exchange + E_S + k, silu(gate) * up, b.epoch);
     }
+    arrive(a.exchange);
     b.phase++;
 }
 
@@ -359,12 +408,15 @@ static __device__ __forceinline__ float channel_down(const Args &a, Block &b, in
     const float *v = layer_vectors(a, layer);
     Rows<1, BLOCKS_I> rows;
     rows.begin(layer_planes(a, layer) + 4 * SQUARE + 2 * HALF, 0, b.width);
+    const u8 *next = layer_planes(a, layer + 1);
+    if (layer + 1 < LAYERS) Rows<3, BLOCKS_D>::prefetch(next, SQUARE, b.width);
+    else Rows<1, BLOCKS_D>::prefetch(next, 0, b.vocab);
     Pairs<INNER> inner;
     inner.load(v + V_DOWN);
     float step = v[V_STEPS + 5];
 
     float r[2] = {0, 0};
-    gather<INNER>(a.exchange + E_S, b.epoch, [&](int j, float p, float q) {
+    gather<INNER>(a.exchange, E_S, b.epoch, [&](int j, float p, float q) {
         r[0] += p * p + q * q;
         float2 &y = inner.v[j];
         y.x *= p, y.y *= q;
@@ -372,7 +424,7 @@ static __device__ __forceinline__ float channel_down(const Args &a, Block &b, in
     });
     block_reduce<1, 1, WARPS>(r, b.s->part);
     clear_sums(b);
-    float factor = rsqrtf(r[0] / INNER + INNER_EPS);
+    float factor = rsqrtf(r[0] * (1.0f / INNER) + INNER_EPS);
     float worth = quantise<INNER, ROW_I>(b, 0, inner.v, factor, r[1]) * step;
     __syncthreads();
     rows.multiply(b.s->q, 0, b.acc);
@@ -381,6 +433,7 @@ static __device__ __forceinline__ float channel_down(const Args &a, Block &b, in
     int k = own_row(b.width, WIDTH);
     if (in_share(b.width)) x += take(b, threadIdx.x, 0, worth);
     if (k >= 0 && tell) publish(a.exchange + E_X + k, x, b.epoch);
+    arrive(a.exchange);
     b.phase++;
     return x;
 }
@@ -432,6 +485,7 @@ static __device__ __forceinline__ int head(const Args &a, Block &b, float *logit
             publish(word + 2 * blockIdx.x, best, b.epoch);
             publish(word + 2 * blockIdx.x + 1, __int_as_float(id), b.epoch);
         }
+        arrive(a.exchange);
         best = LOWEST, id = VOCAB;
 #pragma unroll 1
         for (int n = lane; n < (int)gridDim.x; n += 32) {
@@ -471,6 +525,7 @@ edge_decode(const __grid_constant__ Args a, int given, int total, u32 epoch) {
             x = embedding(a, id, k);
             publish(a.exchange + E_X + k, x, b.epoch);
         }
+        arrive(a.exchange);
 #pragma unroll 1
         for (int layer = 0; layer < LAYERS; layer++) {
             mixer_inputs(a, b, layer);
@@ -478,7 +533,11 @@ edge_decode(const __grid_constant__ Args a, int given, int total, u32 epoch) {
             channel_gate(a, b, layer);
             x = channel_down(a, b, layer, x, wanted || layer + 1 < LAYERS);
         }
-        if (!wanted) continue;
+        if (!wanted) {
+            b.epoch++;  // every token takes part in as many exchanges
+            arrive(a.exchange);
+            continue;
+        }
         id = head(a, b, n + 1 == total ? a.logits : 0);
         if (!blockIdx.x && !threadIdx.x) a.picked[n + 1 - given] = id;
     }

@@ -14,7 +14,7 @@ enum { ROW_THREADS = 256, SCAN = 16 };  // SCAN: tokens a warp takes in a prompt
 template <int N, int ROW>
 static __device__ void store_row(const Args &a, int m, int tokens, const float2 *v, float factor,
                                  float largest, int *sums) {
-    float top = fmaxf(largest * factor, 1e-5f), scale = factor * (127.0f / top);
+    float top = fmaxf(largest * factor, 1e-5f), scale = factor * __fdividef(127.0f, top);
     i64 token = (i64)m * tokens + blockIdx.x;
     i8 *q = a.q + token * ROW;
     int sum = 0;
@@ -27,7 +27,7 @@ static __device__ void store_row(const Args &a, int m, int tokens, const float2 
     sum = warp_sum_int(sum);
     if (!(threadIdx.x & 31)) atomicAdd(sums + m, sum);
     __syncthreads();
-    if (!threadIdx.x) a.sum[token] = sums[m], a.worth[token] = top / 127.0f;
+    if (!threadIdx.x) a.sum[token] = sums[m], a.worth[token] = top * (1.0f / 127.0f);
 }
 
 #define ROW_SHARED                 \
@@ -116,7 +116,7 @@ edge_rows_down(const __grid_constant__ Args a, int layer, int tokens) {
         r[1] = fmaxf(r[1], fmaxf(fabsf(y[j].x), fabsf(y[j].y)));
     }
     block_reduce<1, 1, ROW_THREADS / 32>(r, part);
-    float factor = rsqrtf(r[0] / INNER + INNER_EPS);
+    float factor = rsqrtf(r[0] * (1.0f / INNER) + INNER_EPS);
     store_row<INNER, ROW_I>(a, 0, tokens, y, factor, r[1], sums);
 }
 
