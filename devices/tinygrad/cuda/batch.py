@@ -25,8 +25,6 @@ from edge_sdk.model_file import Model
 if TYPE_CHECKING:
     from edge_sdk.devices.tinygrad.device import TinygradDevice
 
-SCRATCH = ("x", "y", "q", "worth", "sum")
-
 
 class CudaBatch:
     """Up to `slots` conversations with one set of weights; calls from threads take turns."""
@@ -65,7 +63,6 @@ class CudaBatch:
         self._rows = Rows(resident, self._args)
         self._prompt_rows = Rows(resident, self._prompt_args)
         self._graph: driver.Graph | None = None
-        self._graph_scratch = 0
         resident.stream.clear(self._live.address, self._live.size)
         resident.users += 1
 
@@ -159,15 +156,10 @@ class CudaBatch:
 
     def _step(self, resident: Resident) -> None:
         """Launch a step as one graph, captured on first use."""
-        if self._graph is None or self._graph_scratch != self._args.x:
-            self._rows.step(self.slots)  # what a first launch sets up cannot be captured
-            resident.stream.wait()
-            if self._graph is not None:
-                self._graph.close()
+        if self._graph is None:
             with resident.stream.capture() as graph:
                 self._rows.step(self.slots)
-            self._graph, self._graph_scratch = graph, self._args.x
-            return
+            self._graph = graph
         self._graph.launch()
 
     def _make_args(self, resident: Resident, logits: int) -> Args:
@@ -181,11 +173,6 @@ class CudaBatch:
         if resident is None:
             raise session_closed()
         driver.use(resident.program.context)
-        if resident.scratch_tokens < CHUNK:
-            engine.run(resident.scratch, CHUNK)
-        for name in SCRATCH:
-            for args in (self._args, self._prompt_args):
-                setattr(args, name, getattr(resident.args, name))
         return resident
 
     def _check(self, slot: int) -> None:

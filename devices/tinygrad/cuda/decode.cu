@@ -71,9 +71,7 @@ static __device__ uint4 await(const u64 *words, u32 epoch, bool both, uint4 w) {
 
 // f(j, v[k], v[k + 1]) for all pairs of a published vector of N values, shared by the threads.
 template <int N, class F>
-static __device__ __forceinline__ void gather(const u64 *exchange, int first, u32 epoch, F f) {
-    const u64 *from = exchange + first;
-    expect(exchange, epoch);
+static __device__ __forceinline__ void gather(const u64 *from, u32 epoch, F f) {
     uint4 w[PAIRS(N)];
 #pragma unroll
     for (int j = 0; j < PAIRS(N); j++) {
@@ -128,23 +126,32 @@ typedef struct {
     Share width, inner, vocab;
 } Block;
 
-// q <- the pairs times `factor`, rounded; its sum goes to sum[phase][m]. Returns a step's worth.
-template <int N, int ROW>
-static __device__ float quantise(const Block &b, int m, const float2 (&v)[PAIRS(N)], float factor,
-                                 float largest) {
-    float top = fmaxf(largest * factor, 1e-5f), scale = factor * __fdividef(127.0f, top);
-    i8 *q = b.s->q + m * ROW;
-    int sum = 0;
+// q <- Q inputs, each the pairs times `factor`, rounded; their sums go to sum[phase]. worth <- what a
+// step of each is worth.
+template <int N, int ROW, int Q>
+static __device__ void quantise(const Block &b, Pairs<N> (&v)[Q], float factor,
+                                const float *largest, float (&worth)[Q]) {
+    int sum[Q];
 #pragma unroll
-    for (int j = 0; j < PAIRS(N); j++) {
-        int k = 2 * (threadIdx.x + j * THREADS);
-        if (k < N) sum += store_pair(q + k, v[j].x, v[j].y, scale);
+    for (int m = 0; m < Q; m++) {
+        float top = fmaxf(largest[m] * factor, 1e-5f), scale = factor * __fdividef(127.0f, top);
+        worth[m] = top * (1.0f / 127.0f);
+        sum[m] = 0;
+#pragma unroll
+        for (int j = 0; j < PAIRS(N); j++) {
+            int k = 2 * (threadIdx.x + j * THREADS);
+            if (k < N) sum[m] += store_pair(b.s->q + m * ROW + k, v[m].v[j].x, v[m].v[j].y, scale);
+        }
+        if (CDIV(N, 2) * 2 < ROW)
+            for (int k = CDIV(N, 2) * 2 + threadIdx.x; k < ROW; k += THREADS)
+                b.s->q[m * ROW + k] = 0;
     }
-    if (CDIV(N, 2) * 2 < ROW)
-        for (int k = CDIV(N, 2) * 2 + threadIdx.x; k < ROW; k += THREADS) q[k] = 0;
-    sum = warp_sum_int(sum);
-    if (!(threadIdx.x & 31)) atomicAdd(&b.s->sum[b.phase & 1][m], sum);
-    return top * (1.0f / 127.0f);
+#pragma unroll
+    for (int m = 0; m < Q; m++) {
+        sum[m] = warp_sum_int(sum[m]);
+        if ((threadIdx.x & 31) == m) atomicAdd(&b.s->sum[b.phase & 1][m], sum[m]);
+    }
+    __syncthreads();
 }
 
 // The packed rows of one block in M matrices of KB blocks a row, cut evenly for the warps.
@@ -265,7 +272,6 @@ static __device__ __forceinline__ void mixer_inputs(const Args &a, Block &b, int
     Rows<3, BLOCKS_D> rows;
     const u8 *planes = layer_planes(a, layer);
     rows.begin(planes, SQUARE, b.width);
-    Rows<1, BLOCKS_D>::prefetch(planes + 3 * SQUARE, 0, b.width);
     Pairs<WIDTH> outer, inner[3];
     outer.load(v + V_ATTN);
     inner[0].load(v + V_I), inner[1].load(v + V_F), inner[2].load(v + V_G);
@@ -275,7 +281,8 @@ static __device__ __forceinline__ void mixer_inputs(const Args &a, Block &b, int
     if (k >= 0) bound = v[V_BOUND + k], gnorm = v[V_GNORM + k], hidden = *state;
 
     float r[5] = {0, 0, 0, 0, 0};
-    gather<WIDTH>(a.exchange, E_X, b.epoch, [&](int j, float p, float q) {
+    expect(a.exchange, b.epoch);
+    gather<WIDTH>(a.exchange + E_X, b.epoch, [&](int j, float p, float q) {
         r[0] += p * p + q * q;
         p *= outer.v[j].x, q *= outer.v[j].y;
         r[1] += p * p + q * q;
@@ -286,21 +293,19 @@ static __device__ __forceinline__ void mixer_inputs(const Args &a, Block &b, int
             r[2 + m] = fmaxf(r[2 + m], fmaxf(fabsf(y.x), fabsf(y.y)));
         }
     });
+    Rows<1, BLOCKS_D>::prefetch(planes + 3 * SQUARE, 0, b.width);
     block_reduce<2, 3, WARPS>(r, b.s->part);
     clear_sums(b);
-    float factor = norm_twice(r[0], r[1], WIDTH), worth[3];
-#pragma unroll
-    for (int m = 0; m < 3; m++)
-        worth[m] = quantise<WIDTH, ROW_D>(b, m, inner[m].v, factor, r[2 + m]) * step[m];
-    __syncthreads();
+    float worth[3];
+    quantise<WIDTH, ROW_D>(b, inner, norm_twice(r[0], r[1], WIDTH), r + 2, worth);
     rows.multiply(b.s->q, ROW_D, b.acc);
 
     b.epoch++;
     float i = 0, f = 0, g = 0;
     if (in_share(b.width)) {
         int at = (threadIdx.x >> 2) * 12 + (threadIdx.x & 3);
-        i = take(b, at, 0, worth[0]), f = take(b, at + 4, 1, worth[1]);
-        g = take(b, at + 8, 2, worth[2]);
+        i = take(b, at, 0, worth[0] * step[0]), f = take(b, at + 4, 1, worth[1] * step[1]);
+        g = take(b, at + 8, 2, worth[2] * step[2]);
     }
     if (k >= 0) {
         f = bound + (1.0f - bound) * sigmoid(f);
@@ -323,39 +328,37 @@ static __device__ __forceinline__ float mixer_output(const Args &a, Block &b, in
     Rows<1, BLOCKS_D> rows;
     const u8 *planes = layer_planes(a, layer);
     rows.begin(planes + 3 * SQUARE, 0, b.width);
-    Rows<2, BLOCKS_D>::prefetch(planes + 4 * SQUARE, HALF, b.inner);
-    Pairs<WIDTH> inner;
-    inner.load(v + V_O);
+    Pairs<WIDTH> inner[1];
+    inner[0].load(v + V_O);
     float step = v[V_STEPS + 3];
 
     float r[3] = {0, 0, 0};
-    gather<WIDTH>(a.exchange, E_U, b.epoch, [&](int j, float p, float q) {
+    int slots = gridDim.x * slot_warps();
+    const u64 *word = a.exchange + E_SLOT + 2 * threadIdx.x;
+    uint4 pair = make_uint4(0, 0, 0, 0);
+    expect(a.exchange, b.epoch);
+    if (2 * threadIdx.x < slots) pair = peek(word);
+    gather<WIDTH>(a.exchange + E_U, b.epoch, [&](int j, float p, float q) {
         r[1] += p * p + q * q;
-        float2 &y = inner.v[j];
+        float2 &y = inner[0].v[j];
         y.x *= p, y.y *= q;
         r[2] = fmaxf(r[2], fmaxf(fabsf(y.x), fabsf(y.y)));
     });
-#pragma unroll 1
-    for (int n = threadIdx.x; n < (int)gridDim.x * slot_warps(); n += THREADS) {
-        const u64 *word = a.exchange + E_SLOT + (n & ~1);
-        uint4 w = peek(word);
-#pragma unroll 1
-        for (int spins = 0; (n & 1 ? w.w : w.y) != b.epoch; spins++) {
-            if (spins > MAX_SPINS) __trap();
-            w = peek(word);
-        }
-        r[0] += __uint_as_float(n & 1 ? w.z : w.x);
+    if (2 * threadIdx.x < slots) {
+        bool both = 2 * threadIdx.x + 1 < slots;
+        pair = await(word, b.epoch, both, pair);
+        r[0] = __uint_as_float(pair.x) + (both ? __uint_as_float(pair.z) : 0.0f);
     }
+    Rows<2, BLOCKS_D>::prefetch(planes + 4 * SQUARE, HALF, b.inner);
     block_reduce<2, 1, WARPS>(r, b.s->part);
     clear_sums(b);
-    float factor = norm_twice(r[0], r[1], WIDTH);
-    float worth = quantise<WIDTH, ROW_D>(b, 0, inner.v, factor, r[2]) * step;
-    __syncthreads();
+    float worth[1];
+    quantise<WIDTH, ROW_D>(b, inner, norm_twice(r[0], r[1], WIDTH), r + 2, worth);
     rows.multiply(b.s->q, 0, b.acc);
 
     b.epoch++;
     int k = own_row(b.width, WIDTH);
-    if (in_share(b.width)) x += take(b, threadIdx.x, 0, worth);
+    if (in_share(b.width)) x += take(b, threadIdx.x, 0, worth[0] * step);
     if (k >= 0) publish(a.exchange + E_X + k, x, b.epoch);
     arrive(a.exchange);
     b.phase++;
@@ -364,21 +367,22 @@ static __device__ __forceinline__ float mixer_output(const Args &a, Block &b, in
 
 // q <- the residual, normalised by `outer` and `inner` and quantised; returns a step's worth.
 static __device__ float norm_residual(const Args &a, const Block &b, const Pairs<WIDTH> &outer,
-                                      Pairs<WIDTH> &inner) {
+                                      Pairs<WIDTH> (&inner)[1]) {
     float r[3] = {0, 0, 0};
-    gather<WIDTH>(a.exchange, E_X, b.epoch, [&](int j, float p, float q) {
+    expect(a.exchange, b.epoch);
+    gather<WIDTH>(a.exchange + E_X, b.epoch, [&](int j, float p, float q) {
         r[0] += p * p + q * q;
         p *= outer.v[j].x, q *= outer.v[j].y;
         r[1] += p * p + q * q;
-        float2 &y = inner.v[j];
+        float2 &y = inner[0].v[j];
         y.x *= p, y.y *= q;
         r[2] = fmaxf(r[2], fmaxf(fabsf(y.x), fabsf(y.y)));
     });
     block_reduce<2, 1, WARPS>(r, b.s->part);
     clear_sums(b);
-    float worth = quantise<WIDTH, ROW_D>(b, 0, inner.v, norm_twice(r[0], r[1], WIDTH), r[2]);
-    __syncthreads();
-    return worth;
+    float worth[1];
+    quantise<WIDTH, ROW_D>(b, inner, norm_twice(r[0], r[1], WIDTH), r + 2, worth);
+    return worth[0];
 }
 
 static __device__ __forceinline__ void channel_gate(const Args &a, Block &b, int layer) {
@@ -386,11 +390,11 @@ static __device__ __forceinline__ void channel_gate(const Args &a, Block &b, int
     Rows<2, BLOCKS_D> rows;
     const u8 *planes = layer_planes(a, layer);
     rows.begin(planes + 4 * SQUARE, HALF, b.inner);
-    Rows<1, BLOCKS_I>::prefetch(planes + 4 * SQUARE + 2 * HALF, 0, b.width);
-    Pairs<WIDTH> outer, inner;
-    outer.load(v + V_MLP), inner.load(v + V_GATE);
+    Pairs<WIDTH> outer, inner[1];
+    outer.load(v + V_MLP), inner[0].load(v + V_GATE);
     float step = v[V_STEPS + 4];
     float worth = norm_residual(a, b, outer, inner) * step;
+    Rows<1, BLOCKS_I>::prefetch(planes + 4 * SQUARE + 2 * HALF, 0, b.width);
     rows.multiply(b.s->q, 0, b.acc);
 
     b.epoch++;
@@ -408,30 +412,30 @@ static __device__ __forceinline__ float channel_down(const Args &a, Block &b, in
     const float *v = layer_vectors(a, layer);
     Rows<1, BLOCKS_I> rows;
     rows.begin(layer_planes(a, layer) + 4 * SQUARE + 2 * HALF, 0, b.width);
-    const u8 *next = layer_planes(a, layer + 1);
-    if (layer + 1 < LAYERS) Rows<3, BLOCKS_D>::prefetch(next, SQUARE, b.width);
-    else Rows<1, BLOCKS_D>::prefetch(next, 0, b.vocab);
-    Pairs<INNER> inner;
-    inner.load(v + V_DOWN);
+    Pairs<INNER> inner[1];
+    inner[0].load(v + V_DOWN);
     float step = v[V_STEPS + 5];
 
     float r[2] = {0, 0};
-    gather<INNER>(a.exchange, E_S, b.epoch, [&](int j, float p, float q) {
+    expect(a.exchange, b.epoch);
+    gather<INNER>(a.exchange + E_S, b.epoch, [&](int j, float p, float q) {
         r[0] += p * p + q * q;
-        float2 &y = inner.v[j];
+        float2 &y = inner[0].v[j];
         y.x *= p, y.y *= q;
         r[1] = fmaxf(r[1], fmaxf(fabsf(y.x), fabsf(y.y)));
     });
+    const u8 *next = layer_planes(a, layer + 1);
+    if (layer + 1 < LAYERS) Rows<3, BLOCKS_D>::prefetch(next, SQUARE, b.width);
+    else Rows<1, BLOCKS_D>::prefetch(next, 0, b.vocab);
     block_reduce<1, 1, WARPS>(r, b.s->part);
     clear_sums(b);
-    float factor = rsqrtf(r[0] * (1.0f / INNER) + INNER_EPS);
-    float worth = quantise<INNER, ROW_I>(b, 0, inner.v, factor, r[1]) * step;
-    __syncthreads();
+    float worth[1];
+    quantise<INNER, ROW_I>(b, inner, rsqrtf(r[0] * (1.0f / INNER) + INNER_EPS), r + 1, worth);
     rows.multiply(b.s->q, 0, b.acc);
 
     b.epoch++;
     int k = own_row(b.width, WIDTH);
-    if (in_share(b.width)) x += take(b, threadIdx.x, 0, worth);
+    if (in_share(b.width)) x += take(b, threadIdx.x, 0, worth[0] * step);
     if (k >= 0 && tell) publish(a.exchange + E_X + k, x, b.epoch);
     arrive(a.exchange);
     b.phase++;
@@ -456,8 +460,8 @@ static __device__ __forceinline__ int head(const Args &a, Block &b, float *logit
     const float *v = layer_vectors(a, LAYERS);
     Rows<1, BLOCKS_D> rows;
     rows.begin(layer_planes(a, LAYERS), 0, b.vocab);
-    Pairs<WIDTH> outer, inner;
-    outer.load(v + H_NORM), inner.load(v + H_INNER);
+    Pairs<WIDTH> outer, inner[1];
+    outer.load(v + H_NORM), inner[0].load(v + H_INNER);
     float step = v[H_STEP];
     float worth = norm_residual(a, b, outer, inner) * step;
     rows.multiply(b.s->q, 0, b.acc);

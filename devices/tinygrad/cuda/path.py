@@ -77,7 +77,8 @@ class Residents:
         """
         if not choose(self.device, self.index).usable:
             return None
-        self._known = {key: held for key, held in self._known.items() if held.users}
+        for key in [key for key, held in self._known.items() if not held.users]:
+            self._known.pop(key).free()
         known = self._known.get(model.sha256)
         if known is not None:
             return known

@@ -88,10 +88,12 @@ def load_program(device: str, index: int, config: ModelConfig) -> Program:
     layout = Layout(config)
     processors = driver.multiprocessors(index)
     threads = decode_threads(config)
-    grid = min(processors, *layout.groups)
+    # No more blocks than it takes: one more would have nothing to do while others have two groups.
+    share = -(-layout.groups[0] // processors)
+    grid = min(-(-layout.groups[0] // share), *layout.groups)
     own = [-(-groups // grid) for groups in layout.groups]
     stages = min(4, _SHARED.get(arch, 99 << 10) // _STAGE)
-    if max(own[:2]) * 4 > threads or grid * -(-own[0] * 4 // 32) > SLOTS:
+    if max(own[:2]) * 4 > threads or grid * -(-own[0] * 4 // 32) > min(2 * threads, SLOTS):
         raise UnsupportedOperation(
             f"a model of width {config.hidden_size} is too wide for {processors} multiprocessors."
         )

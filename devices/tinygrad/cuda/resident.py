@@ -57,33 +57,18 @@ class Resident:
             self.args.embed = self._place_on_host(table)
             self.args.embed_scale = self._place_on_host(scales) if scales is not None else 0
             self.args.exchange = self.cleared(self.layout.exchange)
+            for name, size in self.layout.scratch(CHUNK).items():
+                setattr(self.args, name, self.cleared(size))
         except BaseException:
             self.free()
             raise
         self.epoch = 0
         """Exchanges so far, modulo 2^32: a word of the exchange is new if it carries the next."""
-        self._scratch_tokens = 0
 
     @property
     def device_bytes(self) -> int:
         """Bytes on the card, working memory included; sessions' states are their own."""
         return sum(memory.size for memory in self._memory)
-
-    def scratch(self, tokens: int) -> Args:
-        """The working arrays, large enough for `tokens` rows of a prompt or batch."""
-        if tokens > self._scratch_tokens:
-            if self._scratch_tokens:
-                for name in self.layout.scratch(1):
-                    self._release(getattr(self.args, name))
-            for name, size in self.layout.scratch(tokens).items():
-                setattr(self.args, name, self.cleared(size))
-            self._scratch_tokens = tokens
-        return self.args
-
-    @property
-    def scratch_tokens(self) -> int:
-        """How many rows the working arrays hold."""
-        return self._scratch_tokens
 
     def cleared(self, size: int) -> int:
         """The address of new zeroed memory on the card; raises MemoryError."""
@@ -102,12 +87,6 @@ class Resident:
         self._memory, self._host = [], []
         if hasattr(self, "stream"):
             self.stream.close()
-
-    def _release(self, address: int) -> None:
-        for memory in self._memory:
-            if memory.address == address:
-                memory.free()
-        self._memory = [memory for memory in self._memory if memory.address != address]
 
     def _place_weights(self, progress: Progress | None) -> None:
         layout = self.layout

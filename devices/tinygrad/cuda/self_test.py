@@ -73,7 +73,7 @@ def check_sums(resident: Resident) -> None:
 
 def decode_sums(resident: Resident, q: npt.NDArray[np.int8]) -> npt.NDArray[np.int32]:
     """The decode kernel's exact sums of int8 [d] and layer 0's output projection: int32 [d]."""
-    args, program = resident.scratch(BIG_TOKENS), resident.program
+    args, program = resident.args, resident.program
     row = np.zeros(resident.layout.row_d, np.int8)
     row[: q.size] = q
     resident.stream.wait()
@@ -93,7 +93,7 @@ def product_sums(
     resident: Resident, q: npt.NDArray[np.int8], *, small: bool
 ) -> npt.NDArray[np.float32]:
     """Layer 0's i, f and g of int8 rows [T, d] that are worth 1 a step: float32 [3, T, d]."""
-    args, layout, tokens = resident.scratch(BIG_TOKENS), resident.layout, len(q)
+    args, layout, tokens = resident.args, resident.layout, len(q)
     rows = np.zeros((3, tokens, layout.row_d), np.int8)
     rows[:, :, : q.shape[1]] = q
     worth = np.ones((3, tokens), np.float32)
@@ -143,7 +143,7 @@ class _Places:
         self._hosts.append(driver.HostMemory(tokens * self._row))
         self.ids = self._hosts[0].array(np.int32)
         self.logits = self._hosts[2].array(np.float32).reshape(tokens, -1)
-        self.args = Args.from_buffer_copy(resident.scratch(CHUNK))
+        self.args = Args.from_buffer_copy(resident.args)
         self.args.ids, self.args.picked = self._hosts[0].address, self._hosts[1].address
         self.args.logits = self._hosts[2].address
         self.args.state = resident.cleared(resident.layout.state)

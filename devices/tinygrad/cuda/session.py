@@ -222,15 +222,11 @@ class CudaSession:
             resident.free()
 
     def _open(self) -> Resident:
-        """The model on the card, its context current in this thread, working memory in place."""
+        """The model on the card; its context becomes current in this thread."""
         resident = self._resident
         if resident is None:
             raise session_closed()
         driver.use(resident.program.context)
-        if resident.scratch_tokens < CHUNK:
-            engine.run(resident.scratch, CHUNK)
-        for name in ("x", "y", "q", "worth", "sum"):
-            setattr(self._args, name, getattr(resident.args, name))
         return resident
 
     def _feed(
