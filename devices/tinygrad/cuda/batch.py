@@ -63,7 +63,8 @@ class CudaBatch:
         self._rows = Rows(resident, self._args)
         self._prompt_rows = Rows(resident, self._prompt_args)
         self._graph: driver.Graph | None = None
-        resident.stream.clear(self._live.address, self._live.size)
+        for memory in (self._state, self._live):
+            resident.stream.clear(memory.address, memory.size)
         resident.users += 1
 
     @property

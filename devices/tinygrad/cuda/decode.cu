@@ -1,24 +1,26 @@
 // One token after the other for one session: a single launch, one block on every multiprocessor.
 // It knows the order of operations of a token and how blocks exchange vectors; model.py states the
 // same mathematics in graph ops. A block owns some groups of four rows of every matrix. What it
-// computes it publishes as (value, epoch) words of 8 bytes, and every block waits for the words that
-// it needs: a word is whole or old, so no fence and no barrier of the grid is needed. A buffer is
+// computes it publishes in words of 8 bytes, two values each, and every block waits for the words
+// that it needs. A word is whole or old, and says which: the lowest bits of its two values hold the
+// number of the exchange, modulo 4. So no fence and no barrier of the grid is needed. A buffer is
 // written again only after an exchange that every block takes part in, so nobody overtakes a reader.
 
 enum {
     WARPS = THREADS / 32,
-    AHEAD = 4,  // 16-byte loads a thread keeps in flight
-    MAX_SPINS = 1 << 22,  // some seconds: a token takes less than a thousandth of that
+    AHEAD = 2048 / THREADS,  // 16-byte loads a thread keeps in flight
+    MAX_SPINS = 1 << 22,     // some seconds: a token takes less than a thousandth of that
     E_X = 0,
-    E_U = ROW_D,
-    E_S = 2 * ROW_D,
-    E_SLOT = 2 * ROW_D + ROW_I,  // one a warp with rows of the mixer: sum of squares of g
+    E_U = ROW_D / 2,
+    E_S = ROW_D,
+    E_SLOT = ROW_D + ROW_I / 2,  // one a warp with rows of the mixer: sum of squares of g
     E_BEST = E_SLOT + 4096,      // two a block: largest logit, its id
     E_COUNT = E_BEST + 8192,     // blocks that have published, over all exchanges
 };
 
 #define PAIRS(n) CDIV(CDIV(n, 2), THREADS)
 
+// A value with a number of its own, where there are few.
 static __device__ void publish(u64 *word, float v, u32 epoch) {
     asm volatile("st.volatile.global.v2.u32 [%0], {%1, %2};" ::"l"(word), "r"(__float_as_uint(v)),
                  "r"(epoch)
@@ -59,7 +61,7 @@ static __device__ void expect(const u64 *exchange, u32 epoch) {
     __syncthreads();
 }
 
-// Two words of this epoch. A block that is lost would keep the others waiting for ever: trap.
+// Two such values. A block that is lost would keep the others waiting for ever: trap.
 static __device__ uint4 await(const u64 *words, u32 epoch, bool both, uint4 w) {
 #pragma unroll 1
     for (int spins = 0; w.y != epoch || (both && w.w != epoch); spins++) {
@@ -69,22 +71,34 @@ static __device__ uint4 await(const u64 *words, u32 epoch, bool both, uint4 w) {
     return w;
 }
 
+static __device__ uint2 peek_pair(const u64 *word) {
+    uint2 w;
+    asm volatile("ld.volatile.global.v2.u32 {%0, %1}, [%2];"
+                 : "=r"(w.x), "=r"(w.y)
+                 : "l"(word)
+                 : "memory");
+    return w;
+}
+
 // f(j, v[k], v[k + 1]) for all pairs of a published vector of N values, shared by the threads.
 template <int N, class F>
-static __device__ __forceinline__ void gather(const u64 *from, u32 epoch, F f) {
-    uint4 w[PAIRS(N)];
+static __device__ __forceinline__ void gather(const u64 *from, u32 tag, F f) {
+    uint2 w[PAIRS(N)];
 #pragma unroll
     for (int j = 0; j < PAIRS(N); j++) {
-        int k = 2 * (threadIdx.x + j * THREADS);
-        if (k < N) w[j] = peek(from + k);
+        int pair = threadIdx.x + j * THREADS;
+        if (2 * pair < N) w[j] = peek_pair(from + pair);
     }
 #pragma unroll
     for (int j = 0; j < PAIRS(N); j++) {
-        int k = 2 * (threadIdx.x + j * THREADS);
-        if (k >= N) continue;
-        bool both = N % 2 == 0 || k + 1 < N;
-        w[j] = await(from + k, epoch, both, w[j]);
-        f(j, __uint_as_float(w[j].x), both ? __uint_as_float(w[j].z) : 0.0f);
+        int pair = threadIdx.x + j * THREADS;
+        if (2 * pair >= N) continue;
+#pragma unroll 1
+        for (int spins = 0; (w[j].x ^ tag) & 1 || (w[j].y ^ tag >> 1) & 1; spins++) {
+            if (spins > MAX_SPINS) __trap();
+            w[j] = peek_pair(from + pair);
+        }
+        f(j, __uint_as_float(w[j].x), __uint_as_float(w[j].y));
     }
 }
 
@@ -121,7 +135,8 @@ static __device__ Share share(int groups) {
 typedef struct {
     Fixed *s;
     int *acc;        // [units * matrices * 4]
-    u32 epoch;       // of the last exchange
+    u32 epoch;       // exchanges so far
+    u32 x_tag, layer_tag; // of the residual's last exchange, and of u and s
     int phase;
     Share width, inner, vocab;
 } Block;
@@ -264,6 +279,17 @@ static __device__ int own_row(Share own, int rows) {
     return in_share(own) && k < rows ? k : -1;
 }
 
+// Publishes the rows of a vector that this block owns: v of each thread in its share.
+static __device__ void publish_rows(u64 *first, Share own, float v, u32 tag) {
+    float next = __shfl_down_sync(~0u, v, 1);
+    if (!in_share(own) || threadIdx.x & 1) return;
+    asm volatile("st.volatile.global.v2.u32 [%0], {%1, %2};" ::"l"(first + own.from * 2 +
+                                                                  threadIdx.x / 2),
+                 "r"((__float_as_uint(v) & ~1u) | (tag & 1)),
+                 "r"((__float_as_uint(next) & ~1u) | (tag >> 1 & 1))
+                 : "memory");
+}
+
 // Blocks publish one sum a warp with own rows of the mixer.
 static __device__ int slot_warps() { return CDIV(CDIV(GROUPS_D, (int)gridDim.x) * 4, 32); }
 
@@ -282,7 +308,7 @@ static __device__ __forceinline__ void mixer_inputs(const Args &a, Block &b, int
 
     float r[5] = {0, 0, 0, 0, 0};
     expect(a.exchange, b.epoch);
-    gather<WIDTH>(a.exchange + E_X, b.epoch, [&](int j, float p, float q) {
+    gather<WIDTH>(a.exchange + E_X, b.x_tag, [&](int j, float p, float q) {
         r[0] += p * p + q * q;
         p *= outer.v[j].x, q *= outer.v[j].y;
         r[1] += p * p + q * q;
@@ -300,8 +326,8 @@ static __device__ __forceinline__ void mixer_inputs(const Args &a, Block &b, int
     quantise<WIDTH, ROW_D>(b, inner, norm_twice(r[0], r[1], WIDTH), r + 2, worth);
     rows.multiply(b.s->q, ROW_D, b.acc);
 
-    b.epoch++;
-    float i = 0, f = 0, g = 0;
+    b.epoch++, b.layer_tag++;
+    float i = 0, f = 0, g = 0, u = 0;
     if (in_share(b.width)) {
         int at = (threadIdx.x >> 2) * 12 + (threadIdx.x & 3);
         i = take(b, at, 0, worth[0] * step[0]), f = take(b, at + 4, 1, worth[1] * step[1]);
@@ -311,8 +337,9 @@ static __device__ __forceinline__ void mixer_inputs(const Args &a, Block &b, int
         f = bound + (1.0f - bound) * sigmoid(f);
         hidden = f * hidden + silu(i) * (1.0f - f);
         *state = hidden;
-        publish(a.exchange + E_U + k, g * gnorm * silu(hidden), b.epoch);
+        u = g * gnorm * silu(hidden);
     }
+    publish_rows(a.exchange + E_U, b.width, u, b.layer_tag);
     int warps = slot_warps(), warp = threadIdx.x >> 5;
     if (warp < warps) {
         float squares = warp_sum(k >= 0 ? g * g : 0.0f);
@@ -338,7 +365,7 @@ static __device__ __forceinline__ float mixer_output(const Args &a, Block &b, in
     uint4 pair = make_uint4(0, 0, 0, 0);
     expect(a.exchange, b.epoch);
     if (2 * threadIdx.x < slots) pair = peek(word);
-    gather<WIDTH>(a.exchange + E_U, b.epoch, [&](int j, float p, float q) {
+    gather<WIDTH>(a.exchange + E_U, b.layer_tag, [&](int j, float p, float q) {
         r[1] += p * p + q * q;
         float2 &y = inner[0].v[j];
         y.x *= p, y.y *= q;
@@ -356,10 +383,9 @@ static __device__ __forceinline__ float mixer_output(const Args &a, Block &b, in
     quantise<WIDTH, ROW_D>(b, inner, norm_twice(r[0], r[1], WIDTH), r + 2, worth);
     rows.multiply(b.s->q, 0, b.acc);
 
-    b.epoch++;
-    int k = own_row(b.width, WIDTH);
+    b.epoch++, b.x_tag++;
     if (in_share(b.width)) x += take(b, threadIdx.x, 0, worth[0] * step);
-    if (k >= 0) publish(a.exchange + E_X + k, x, b.epoch);
+    publish_rows(a.exchange + E_X, b.width, x, b.x_tag);
     arrive(a.exchange);
     b.phase++;
     return x;
@@ -370,7 +396,7 @@ static __device__ float norm_residual(const Args &a, const Block &b, const Pairs
                                       Pairs<WIDTH> (&inner)[1]) {
     float r[3] = {0, 0, 0};
     expect(a.exchange, b.epoch);
-    gather<WIDTH>(a.exchange + E_X, b.epoch, [&](int j, float p, float q) {
+    gather<WIDTH>(a.exchange + E_X, b.x_tag, [&](int j, float p, float q) {
         r[0] += p * p + q * q;
         p *= outer.v[j].x, q *= outer.v[j].y;
         r[1] += p * p + q * q;
@@ -398,12 +424,13 @@ static __device__ __forceinline__ void channel_gate(const Args &a, Block &b, int
     rows.multiply(b.s->q, 0, b.acc);
 
     b.epoch++;
-    int k = own_row(b.inner, INNER);
+    float s = 0;
     if (in_share(b.inner)) {
         int at = (threadIdx.x >> 2) * 8 + (threadIdx.x & 3);
         float gate = take(b, at, 0, worth), up = take(b, at + 4, 0, worth);
-        if (k >= 0) publish(a.exchange + E_S + k, silu(gate) * up, b.epoch);
+        s = silu(gate) * up;
     }
+    publish_rows(a.exchange + E_S, b.inner, s, b.layer_tag);
     arrive(a.exchange);
     b.phase++;
 }
@@ -418,7 +445,7 @@ static __device__ __forceinline__ float channel_down(const Args &a, Block &b, in
 
     float r[2] = {0, 0};
     expect(a.exchange, b.epoch);
-    gather<INNER>(a.exchange + E_S, b.epoch, [&](int j, float p, float q) {
+    gather<INNER>(a.exchange + E_S, b.layer_tag, [&](int j, float p, float q) {
         r[0] += p * p + q * q;
         float2 &y = inner[0].v[j];
         y.x *= p, y.y *= q;
@@ -433,10 +460,9 @@ static __device__ __forceinline__ float channel_down(const Args &a, Block &b, in
     quantise<INNER, ROW_I>(b, inner, rsqrtf(r[0] * (1.0f / INNER) + INNER_EPS), r + 1, worth);
     rows.multiply(b.s->q, 0, b.acc);
 
-    b.epoch++;
-    int k = own_row(b.width, WIDTH);
+    b.epoch++, b.x_tag++;
     if (in_share(b.width)) x += take(b, threadIdx.x, 0, worth[0] * step);
-    if (k >= 0 && tell) publish(a.exchange + E_X + k, x, b.epoch);
+    if (tell) publish_rows(a.exchange + E_X, b.width, x, b.x_tag);
     arrive(a.exchange);
     b.phase++;
     return x;
@@ -507,12 +533,14 @@ static __device__ __forceinline__ int head(const Args &a, Block &b, float *logit
 
 // Feeds ids[0 .. given), then its own best ids until `total` tokens are fed. picked[n] is the best
 // id after token given - 1 + n; the logits (if not null) are those after the last token.
-// Every block must be resident at the same time, and none may be without a group: grid <= GROUPS_D.
+// before: tokens that all launches with this exchange have fed. Every block must be resident at the
+// same time, and none may be without a group: grid <= GROUPS_D.
 extern "C" __global__ void __launch_bounds__(THREADS, 1)
-edge_decode(const __grid_constant__ Args a, int given, int total, u32 epoch) {
+edge_decode(const __grid_constant__ Args a, int given, int total, u32 before) {
     extern __shared__ int acc[];
     __shared__ Fixed fixed;
-    Block b = {&fixed, acc, epoch, 0, share(GROUPS_D), share(GROUPS_I), share(GROUPS_V)};
+    Block b = {&fixed, acc, before * (4 * LAYERS + 2), before * (2 * LAYERS + 1), before * LAYERS, 0,
+               share(GROUPS_D), share(GROUPS_I), share(GROUPS_V)};
     int units = max(max(CDIV(GROUPS_D, (int)gridDim.x) * 3, CDIV(GROUPS_I, (int)gridDim.x) * 2),
                     CDIV(GROUPS_V, (int)gridDim.x));
     for (int n = threadIdx.x; n < units * 4; n += THREADS) acc[n] = 0;
@@ -523,12 +551,9 @@ edge_decode(const __grid_constant__ Args a, int given, int total, u32 epoch) {
     for (int n = 0; n < total; n++) {
         if (n < given) id = safe_id(a.ids[n]);
         bool wanted = n + 1 >= given;
-        float x = 0;
-        b.epoch++;
-        if (k >= 0) {
-            x = embedding(a, id, k);
-            publish(a.exchange + E_X + k, x, b.epoch);
-        }
+        float x = k >= 0 ? embedding(a, id, k) : 0.0f;
+        b.epoch++, b.x_tag++;
+        publish_rows(a.exchange + E_X, b.width, x, b.x_tag);
         arrive(a.exchange);
 #pragma unroll 1
         for (int layer = 0; layer < LAYERS; layer++) {

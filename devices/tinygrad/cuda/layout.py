@@ -80,7 +80,7 @@ class Layout:
     @property
     def exchange(self) -> int:
         """Bytes of the exchange between decode blocks."""
-        return 8 * (2 * self.row_d + self.row_i + SLOTS + 2 * SLOTS + 8)
+        return 8 * (self.row_d + self.row_i // 2 + SLOTS + 2 * SLOTS + 8)
 
     @property
     def state(self) -> int:

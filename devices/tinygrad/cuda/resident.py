@@ -62,8 +62,8 @@ class Resident:
         except BaseException:
             self.free()
             raise
-        self.epoch = 0
-        """Exchanges so far, modulo 2^32: a word of the exchange is new if it carries the next."""
+        self.fed = 0
+        """Tokens that went through the exchange, modulo 2^32: they number what is published."""
 
     @property
     def device_bytes(self) -> int:

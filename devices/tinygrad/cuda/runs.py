@@ -24,7 +24,7 @@ class Decode:
 
     def __init__(self, resident: Resident, args: Args) -> None:
         self._resident = resident
-        self._given, self._total, self._epoch = ctypes.c_int(), ctypes.c_int(), ctypes.c_uint()
+        self._given, self._total, self._before = ctypes.c_int(), ctypes.c_int(), ctypes.c_uint()
         program = resident.program
         self._launch = program.kernel["decode"].bind(
             resident.stream,
@@ -33,7 +33,7 @@ class Decode:
             args,
             self._given,
             self._total,
-            self._epoch,
+            self._before,
             shared=program.accumulators,
             together=True,
         )
@@ -42,10 +42,8 @@ class Decode:
         """Feed args.ids[:given], then the best ids, `total` tokens in all; does not wait."""
         resident = self._resident
         self._given.value, self._total.value = given, total
-        self._epoch.value = resident.epoch
-        # 4 exchanges a layer, the embedding's and the head's
-        steps = total * (4 * resident.model.config.num_layers + 2)
-        resident.epoch = (resident.epoch + steps) % (1 << 32)
+        self._before.value = resident.fed
+        resident.fed = (resident.fed + total) % (1 << 32)
         self._launch()
 
 
