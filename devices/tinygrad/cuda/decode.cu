@@ -20,6 +20,10 @@ enum {
 
 #define PAIRS(n) CDIV(CDIV(n, 2), THREADS)
 
+// Whether weights come into shared memory by bulk copies, a phase ahead, in two buffers of BUFFER
+// bytes. Loads of them into registers would hold up the exchange: loads return in order.
+#define STORED (BUFFER > 0 && __CUDA_ARCH__ >= 900)
+
 // A value with a number of its own, where there are few.
 static __device__ void publish(u64 *word, float v, u32 epoch) {
     asm volatile("st.volatile.global.v2.u32 [%0], {%1, %2};" ::"l"(word), "r"(__float_as_uint(v)),
@@ -98,7 +102,7 @@ static __device__ __forceinline__ void gather(const u64 *from, u32 tag, F f) {
             if (spins > MAX_SPINS) __trap();
             w[j] = peek_pair(from + pair);
         }
-        f(j, __uint_as_float(w[j].x), __uint_as_float(w[j].y));
+        f(j, __uint_as_float(w[j].x & ~1u), __uint_as_float(w[j].y & ~1u));
     }
 }
 
@@ -115,6 +119,7 @@ template <int N> struct Pairs {
 };
 
 typedef struct {
+    u64 full[2];  // barriers: the buffer holds what was asked for
     alignas(16) i8 q[ROW_Q];
     float part[5 * 32];
     int sum[2][4];   // of q, by phase: one is in use while the other is cleared
@@ -138,6 +143,8 @@ typedef struct {
     u32 epoch;       // exchanges so far
     u32 x_tag, layer_tag; // of the residual's last exchange, and of u and s
     int phase;
+    int stored;      // buffers used so far
+    u32 buffers;     // shared address of the first
     Share width, inner, vocab;
 } Block;
 
@@ -169,65 +176,97 @@ static __device__ void quantise(const Block &b, Pairs<N> (&v)[Q], float factor,
     __syncthreads();
 }
 
-// The packed rows of one block in M matrices of KB blocks a row, cut evenly for the warps.
-template <int M, int KB> struct Rows {
+#if STORED
+static __device__ u32 shared_address(const void *p) { return (u32)__cvta_generic_to_shared(p); }
+
+static __device__ void await_buffer(const Block &b) {
+    u32 barrier = shared_address(b.s->full + (b.stored & 1)), done;
+    do {
+        asm volatile("{ .reg .pred p; mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2; "
+                     "selp.u32 %0, 1, 0, p; }"
+                     : "=r"(done)
+                     : "r"(barrier), "r"(b.stored >> 1 & 1)
+                     : "memory");
+    } while (!done);
+}
+#endif
+
+// The packed rows of one block in M matrices of KB blocks a row, cut evenly for the warps. LOCAL:
+// they are in the buffer whose turn it is.
+template <int M, int KB, bool LOCAL> struct Rows {
     static const int CHUNKS = CDIV(KB, 2);  // of 512 bytes: 16 a lane, two blocks of four rows
     const u8 *base;
-    u32 apart;
+    u32 place, apart;
     int first, last;
-    uint4 w[AHEAD];
+    uint4 w[LOCAL ? 1 : AHEAD];
 
+    // Asks for the rows that buffer number `turn` shall hold; nobody reads that buffer any more.
+    static __device__ void fetch(const Block &b, int turn, const u8 *matrix, u32 distance,
+                                 Share own) {
+#if STORED
+        if (threadIdx.x != THREADS - 64) return;
+        u32 size = own.units * (KB * COLUMNS), barrier = shared_address(b.s->full + (turn & 1));
+        u32 to = b.buffers + (turn & 1) * BUFFER;
+        asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier),
+                     "r"(M * size)
+                     : "memory");
+#pragma unroll
+        for (int m = 0; m < M; m++)
+            asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes "
+                         "[%0], [%1], %2, [%3];" ::"r"(to + m * size),
+                         "l"(matrix + (u32)own.from * (KB * COLUMNS) + m * distance), "r"(size),
+                         "r"(barrier)
+                         : "memory");
+#endif
+    }
     // Where unit 0 starts and how far apart the matrices are; the first loads leave at once.
-    __device__ void begin(const u8 *matrix, u32 distance, Share own) {
-        base = matrix + (u32)own.from * (KB * COLUMNS) + (threadIdx.x & 31) * 16;
-        apart = distance;
+    __device__ void begin(const Block &b, const u8 *matrix, u32 distance, Share own) {
         int items = own.units * M * CHUNKS, warp = threadIdx.x >> 5;
         first = warp * items / WARPS;
         last = (warp + 1) * items / WARPS;
+        if (LOCAL) {
+            place = b.buffers + (b.stored & 1) * BUFFER + (threadIdx.x & 31) * 16;
+            apart = own.units * (KB * COLUMNS);
+            return;
+        }
+        base = matrix + (u32)own.from * (KB * COLUMNS) + (threadIdx.x & 31) * 16;
+        apart = distance;
 #pragma unroll
         for (int j = 0; j < AHEAD; j++) w[j] = load(first + j);
     }
-    // Asks for the same rows to be brought into L2, a phase before they are needed.
-    static __device__ void prefetch(const u8 *matrix, u32 distance, Share own) {
-        const u8 *from = matrix + (u32)own.from * (KB * COLUMNS);
-        u32 size = own.units * (KB * COLUMNS);
-#if __CUDA_ARCH__ >= 900
-        if (threadIdx.x >= THREADS - M) {
-            from += (THREADS - 1 - threadIdx.x) * distance;
-            asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(from), "r"(size));
-        }
-#else
-        for (int m = 0; m < M; m++)
-            for (u32 at = threadIdx.x * 32; at < size; at += THREADS * 32)
-                asm volatile("prefetch.global.L2 [%0];" ::"l"(from + m * distance + at));
-#endif
-    }
-    __device__ const u8 *address(int item) const {
-        u32 t = (u32)item / CHUNKS, chunk = (u32)item % CHUNKS;
-        return base + (t % M * apart + (t / M * KB + chunk * 2) * COLUMNS);
-    }
     __device__ uint4 load(int item) const {
+        u32 t = (u32)item / CHUNKS, chunk = (u32)item % CHUNKS;
+        u32 offset = t % M * apart + (t / M * KB + chunk * 2) * COLUMNS;
         uint4 v = make_uint4(0, 0, 0, 0);
         bool there = item < last;
-        if (KB % 2) there = there && item % CHUNKS * 2 + ((threadIdx.x & 31) >> 4) < KB;
-        if (there)
+        if (KB % 2) there = there && chunk * 2 + ((threadIdx.x & 31) >> 4) < KB;
+        if (there && LOCAL)
+            asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
+                         : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+                         : "r"(place + offset));
+        if (there && !LOCAL)
             asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
                          : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
-                         : "l"(address(item)));
+                         : "l"(base + offset));
         return v;
     }
     // acc[(unit * M + m) * 4 + row] += sum of digits times q; q of matrix m starts at m * step.
-    __device__ void multiply(const i8 *q, int step, int *acc) {
+    __device__ void multiply(Block &b, int step) {
+#if STORED
+        if (LOCAL) await_buffer(b), b.stored++;
+#endif
+        const int TURN = LOCAL ? 1 : AHEAD;
         int lane = threadIdx.x & 31, a[4] = {0, 0, 0, 0};
-        q += (lane >> 4) * COLUMNS + (lane & 3) * 16;
+        const i8 *q = b.s->q + (lane >> 4) * COLUMNS + (lane & 3) * 16;
 #pragma unroll 1
-        for (int start = first; start < last; start += AHEAD) {
+        for (int start = first; start < last; start += TURN) {
 #pragma unroll
-            for (int j = 0; j < AHEAD; j++) {
+            for (int j = 0; j < TURN; j++) {
                 int item = start + j;
                 if (item >= last) break;
                 int t = item / CHUNKS, chunk = item % CHUNKS;
                 const i8 *x = q + t % M * step + chunk * 2 * COLUMNS;
+                if (LOCAL) w[0] = load(item);
 #pragma unroll
                 for (int plane = 0; plane < 4; plane++) {
                     uint4 v = *(const uint4 *)(x + plane * 64);
@@ -237,14 +276,14 @@ template <int M, int KB> struct Rows {
                     a[plane] = dot(w[j].z & mask, v.z, a[plane]);
                     a[plane] = dot(w[j].w & mask, v.w, a[plane]);
                 }
-                w[j] = load(item + AHEAD);
+                if (!LOCAL) w[j] = load(item + AHEAD);
                 if (chunk + 1 == CHUNKS || item + 1 == last) {
                     // A plane's digits were left where they lie, so its sum is 4^plane too large.
                     int y = a[0] + (a[1] >> 2) + (a[2] >> 4) + (a[3] >> 6);
                     y += __shfl_xor_sync(~0u, y, 1);
                     y += __shfl_xor_sync(~0u, y, 2);
                     y += __shfl_xor_sync(~0u, y, 16);
-                    if (!(lane & 19)) atomicAdd(acc + t * 4 + (lane >> 2), y);
+                    if (!(lane & 19)) atomicAdd(b.acc + t * 4 + (lane >> 2), y);
                     a[0] = a[1] = a[2] = a[3] = 0;
                 }
             }
@@ -295,9 +334,10 @@ static __device__ int slot_warps() { return CDIV(CDIV(GROUPS_D, (int)gridDim.x) 
 
 static __device__ __forceinline__ void mixer_inputs(const Args &a, Block &b, int layer) {
     const float *v = layer_vectors(a, layer);
-    Rows<3, BLOCKS_D> rows;
     const u8 *planes = layer_planes(a, layer);
-    rows.begin(planes, SQUARE, b.width);
+    Rows<3, BLOCKS_D, STORED> rows;
+    Rows<1, BLOCKS_D, STORED>::fetch(b, b.stored + 1, planes + 3 * SQUARE, 0, b.width);
+    rows.begin(b, planes, SQUARE, b.width);
     Pairs<WIDTH> outer, inner[3];
     outer.load(v + V_ATTN);
     inner[0].load(v + V_I), inner[1].load(v + V_F), inner[2].load(v + V_G);
@@ -319,12 +359,11 @@ static __device__ __forceinline__ void mixer_inputs(const Args &a, Block &b, int
             r[2 + m] = fmaxf(r[2 + m], fmaxf(fabsf(y.x), fabsf(y.y)));
         }
     });
-    Rows<1, BLOCKS_D>::prefetch(planes + 3 * SQUARE, 0, b.width);
     block_reduce<2, 3, WARPS>(r, b.s->part);
     clear_sums(b);
     float worth[3];
     quantise<WIDTH, ROW_D>(b, inner, norm_twice(r[0], r[1], WIDTH), r + 2, worth);
-    rows.multiply(b.s->q, ROW_D, b.acc);
+    rows.multiply(b, ROW_D);
 
     b.epoch++, b.layer_tag++;
     float i = 0, f = 0, g = 0, u = 0;
@@ -352,9 +391,10 @@ static __device__ __forceinline__ void mixer_inputs(const Args &a, Block &b, int
 
 static __device__ __forceinline__ float mixer_output(const Args &a, Block &b, int layer, float x) {
     const float *v = layer_vectors(a, layer);
-    Rows<1, BLOCKS_D> rows;
     const u8 *planes = layer_planes(a, layer);
-    rows.begin(planes + 3 * SQUARE, 0, b.width);
+    Rows<1, BLOCKS_D, STORED> rows;
+    Rows<2, BLOCKS_D, STORED>::fetch(b, b.stored + 1, planes + 4 * SQUARE, HALF, b.inner);
+    rows.begin(b, planes + 3 * SQUARE, 0, b.width);
     Pairs<WIDTH> inner[1];
     inner[0].load(v + V_O);
     float step = v[V_STEPS + 3];
@@ -376,12 +416,11 @@ static __device__ __forceinline__ float mixer_output(const Args &a, Block &b, in
         pair = await(word, b.epoch, both, pair);
         r[0] = __uint_as_float(pair.x) + (both ? __uint_as_float(pair.z) : 0.0f);
     }
-    Rows<2, BLOCKS_D>::prefetch(planes + 4 * SQUARE, HALF, b.inner);
     block_reduce<2, 1, WARPS>(r, b.s->part);
     clear_sums(b);
     float worth[1];
     quantise<WIDTH, ROW_D>(b, inner, norm_twice(r[0], r[1], WIDTH), r + 2, worth);
-    rows.multiply(b.s->q, 0, b.acc);
+    rows.multiply(b, 0);
 
     b.epoch++, b.x_tag++;
     if (in_share(b.width)) x += take(b, threadIdx.x, 0, worth[0] * step);
@@ -413,15 +452,15 @@ static __device__ float norm_residual(const Args &a, const Block &b, const Pairs
 
 static __device__ __forceinline__ void channel_gate(const Args &a, Block &b, int layer) {
     const float *v = layer_vectors(a, layer);
-    Rows<2, BLOCKS_D> rows;
-    const u8 *planes = layer_planes(a, layer);
-    rows.begin(planes + 4 * SQUARE, HALF, b.inner);
+    const u8 *planes = layer_planes(a, layer), *down = planes + 4 * SQUARE + 2 * HALF;
+    Rows<2, BLOCKS_D, STORED> rows;
+    Rows<1, BLOCKS_I, STORED>::fetch(b, b.stored + 1, down, 0, b.width);
+    rows.begin(b, planes + 4 * SQUARE, HALF, b.inner);
     Pairs<WIDTH> outer, inner[1];
     outer.load(v + V_MLP), inner[0].load(v + V_GATE);
     float step = v[V_STEPS + 4];
     float worth = norm_residual(a, b, outer, inner) * step;
-    Rows<1, BLOCKS_I>::prefetch(planes + 4 * SQUARE + 2 * HALF, 0, b.width);
-    rows.multiply(b.s->q, 0, b.acc);
+    rows.multiply(b, 0);
 
     b.epoch++;
     float s = 0;
@@ -435,10 +474,14 @@ static __device__ __forceinline__ void channel_gate(const Args &a, Block &b, int
     b.phase++;
 }
 
-static __device__ __forceinline__ float channel_down(const Args &a, Block &b, int layer, float x, bool tell) {
+// tell: whether anybody needs the residual. next: the layer that follows, -1 for none.
+static __device__ __forceinline__ float channel_down(const Args &a, Block &b, int layer, float x,
+                                                     bool tell, int next) {
     const float *v = layer_vectors(a, layer);
-    Rows<1, BLOCKS_I> rows;
-    rows.begin(layer_planes(a, layer) + 4 * SQUARE + 2 * HALF, 0, b.width);
+    Rows<1, BLOCKS_I, STORED> rows;
+    if (next >= 0)
+        Rows<3, BLOCKS_D, STORED>::fetch(b, b.stored + 1, layer_planes(a, next), SQUARE, b.width);
+    rows.begin(b, layer_planes(a, layer) + 4 * SQUARE + 2 * HALF, 0, b.width);
     Pairs<INNER> inner[1];
     inner[0].load(v + V_DOWN);
     float step = v[V_STEPS + 5];
@@ -451,14 +494,11 @@ static __device__ __forceinline__ float channel_down(const Args &a, Block &b, in
         y.x *= p, y.y *= q;
         r[1] = fmaxf(r[1], fmaxf(fabsf(y.x), fabsf(y.y)));
     });
-    const u8 *next = layer_planes(a, layer + 1);
-    if (layer + 1 < LAYERS) Rows<3, BLOCKS_D>::prefetch(next, SQUARE, b.width);
-    else Rows<1, BLOCKS_D>::prefetch(next, 0, b.vocab);
     block_reduce<1, 1, WARPS>(r, b.s->part);
     clear_sums(b);
     float worth[1];
     quantise<INNER, ROW_I>(b, inner, rsqrtf(r[0] * (1.0f / INNER) + INNER_EPS), r + 1, worth);
-    rows.multiply(b.s->q, 0, b.acc);
+    rows.multiply(b, 0);
 
     b.epoch++, b.x_tag++;
     if (in_share(b.width)) x += take(b, threadIdx.x, 0, worth[0] * step);
@@ -484,13 +524,13 @@ static __device__ void warp_best(float &v, int &id) {
 // The logits (to `logits`, unless it is null) and the id of the largest, the same in every block.
 static __device__ __forceinline__ int head(const Args &a, Block &b, float *logits) {
     const float *v = layer_vectors(a, LAYERS);
-    Rows<1, BLOCKS_D> rows;
-    rows.begin(layer_planes(a, LAYERS), 0, b.vocab);
+    Rows<1, BLOCKS_D, false> rows;
+    rows.begin(b, layer_planes(a, LAYERS), 0, b.vocab);
     Pairs<WIDTH> outer, inner[1];
     outer.load(v + H_NORM), inner[0].load(v + H_INNER);
     float step = v[H_STEP];
     float worth = norm_residual(a, b, outer, inner) * step;
-    rows.multiply(b.s->q, 0, b.acc);
+    rows.multiply(b, 0);
 
     b.epoch++;
     int from = b.vocab.from * 4, id = VOCAB;
@@ -531,21 +571,37 @@ static __device__ __forceinline__ int head(const Args &a, Block &b, float *logit
     return b.s->id;
 }
 
+// memory: the two buffers, then the sums of the block's rows. All threads of a block call it.
+static __device__ Block start(const Args &a, Fixed &fixed, u8 *memory, u32 before) {
+    Block b = {&fixed, (int *)(memory + 2 * BUFFER), before * (4 * LAYERS + 2),
+               before * (2 * LAYERS + 1), before * LAYERS, 0, 0,
+               (u32)__cvta_generic_to_shared(memory),
+               share(GROUPS_D), share(GROUPS_I), share(GROUPS_V)};
+    int units = max(max(CDIV(GROUPS_D, (int)gridDim.x) * 3, CDIV(GROUPS_I, (int)gridDim.x) * 2),
+                    CDIV(GROUPS_V, (int)gridDim.x));
+    for (int n = threadIdx.x; n < units * 4; n += THREADS) b.acc[n] = 0;
+    if (threadIdx.x < 8) fixed.sum[threadIdx.x >> 2][threadIdx.x & 3] = 0;
+#if STORED
+    if (threadIdx.x < 2)
+        asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(
+                         shared_address(fixed.full + threadIdx.x))
+                     : "memory");
+    asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+#endif
+    __syncthreads();
+    return b;
+}
+
 // Feeds ids[0 .. given), then its own best ids until `total` tokens are fed. picked[n] is the best
 // id after token given - 1 + n; the logits (if not null) are those after the last token.
 // before: tokens that all launches with this exchange have fed. Every block must be resident at the
 // same time, and none may be without a group: grid <= GROUPS_D.
 extern "C" __global__ void __launch_bounds__(THREADS, 1)
 edge_decode(const __grid_constant__ Args a, int given, int total, u32 before) {
-    extern __shared__ int acc[];
+    extern __shared__ __align__(128) u8 memory[];
     __shared__ Fixed fixed;
-    Block b = {&fixed, acc, before * (4 * LAYERS + 2), before * (2 * LAYERS + 1), before * LAYERS, 0,
-               share(GROUPS_D), share(GROUPS_I), share(GROUPS_V)};
-    int units = max(max(CDIV(GROUPS_D, (int)gridDim.x) * 3, CDIV(GROUPS_I, (int)gridDim.x) * 2),
-                    CDIV(GROUPS_V, (int)gridDim.x));
-    for (int n = threadIdx.x; n < units * 4; n += THREADS) acc[n] = 0;
-    if (threadIdx.x < 8) fixed.sum[threadIdx.x >> 2][threadIdx.x & 3] = 0;
-    __syncthreads();
+    Block b = start(a, fixed, memory, before);
+    if (STORED) Rows<3, BLOCKS_D, STORED>::fetch(b, 0, layer_planes(a, 0), SQUARE, b.width);
     int id = 0, k = own_row(b.width, WIDTH);
 #pragma unroll 1
     for (int n = 0; n < total; n++) {
@@ -560,7 +616,9 @@ edge_decode(const __grid_constant__ Args a, int given, int total, u32 before) {
             mixer_inputs(a, b, layer);
             x = mixer_output(a, b, layer, x);
             channel_gate(a, b, layer);
-            x = channel_down(a, b, layer, x, wanted || layer + 1 < LAYERS);
+            bool end = layer + 1 == LAYERS;
+            x = channel_down(a, b, layer, x, wanted || !end,
+                             !end ? layer + 1 : n + 1 < total ? 0 : -1);
         }
         if (!wanted) {
             b.epoch++;  // every token takes part in as many exchanges

@@ -95,8 +95,8 @@ class Layout:
             "y": 4 * tokens * wide,
             "q": tokens * wide,
             "worth": 4 * 3 * tokens,
-            # edge_sums writes a whole row of sums here
-            "sum": 4 * max(3 * tokens, self.row_d),
+            # edge_sums writes two rows of sums here
+            "sum": 4 * max(3 * tokens, 2 * self.row_d),
         }
 
     def _blocks(self, width: int) -> int:

@@ -21,6 +21,10 @@ MIN_ARCH = 75
 """The first compute capability (times ten) with all that decode.cu uses."""
 TENSOR_ARCH = 80
 """The first with the tensor-core product of product.cu."""
+BULK_ARCH = 90
+"""The first with bulk copies into shared memory."""
+_FIXED = 40 << 10
+"""Bytes of shared memory that a decode block takes besides, at most: its int8 row above all."""
 PRODUCTS = ("mixer", "output", "gate", "down", "head")
 _ROWS = ("embed", "scan", "best", "read", *(f"rows_{n}" for n in ("mixer", "output", "gate")))
 _STAGE = 128 * 64 + 128 * 256
@@ -39,8 +43,8 @@ class Program:
     """Blocks of a decode launch: at most one a multiprocessor, each with rows of every matrix."""
     threads: int
     """Threads of a decode block."""
-    accumulators: int
-    """Bytes of shared memory for a decode block's sums."""
+    decode_shared: int
+    """Bytes of dynamic shared memory of a decode block: two buffers of weights, its sums."""
     product_shared: int
     """Bytes of shared memory for a block of a big product."""
     tensor_cores: bool
@@ -48,8 +52,8 @@ class Program:
     multiprocessors: int
 
 
-def source(config: ModelConfig, threads: int, stages: int) -> str:
-    """The whole CUDA source for a model's sizes."""
+def source(config: ModelConfig, threads: int, stages: int, buffer: int) -> str:
+    """The whole CUDA source for a model; buffer: bytes of one of decode's two, 0 for none."""
     sizes = {
         "WIDTH": config.hidden_size,
         "INNER": config.intermediate_size,
@@ -58,6 +62,7 @@ def source(config: ModelConfig, threads: int, stages: int) -> str:
         "EPS": f"{config.norm_eps:.9e}f",
         "THREADS": threads,
         "STAGES": stages,
+        "BUFFER": buffer,
     }
     head = "".join(f"#define {name} {value}\n" for name, value in sizes.items())
     folder = files(__package__)
@@ -97,11 +102,15 @@ def load_program(device: str, index: int, config: ModelConfig) -> Program:
         raise UnsupportedOperation(
             f"a model of width {config.hidden_size} is too wide for {processors} multiprocessors."
         )
-    accumulators = 16 * max(own[0] * 3, own[1] * 2, own[2])
-    loaded = kernels.load_cuda(device, source(config, threads, stages), "edge_decode")
+    sums = 16 * max(own[0] * 3, own[1] * 2, own[2])
+    buffer = _buffer(layout, own, _SHARED.get(arch, 0) - sums - _FIXED) if arch >= BULK_ARCH else 0
+    decode_shared = 2 * buffer + sums
+    loaded = kernels.load_cuda(device, source(config, threads, stages, buffer), "edge_decode")
     driver.use(loaded.context)
-    names = ["decode", "sums", *_ROWS, "rows_down", "rows_head"]
+    names = [*_ROWS, "rows_down", "rows_head"]
     found = {name: driver.Kernel.find(loaded.module, f"edge_{name}") for name in names}
+    for name in ("decode", "sums"):
+        found[name] = driver.Kernel.find(loaded.module, f"edge_{name}", decode_shared)
     shared = stages * _STAGE
     if arch >= TENSOR_ARCH:
         for name in PRODUCTS:
@@ -114,11 +123,18 @@ def load_program(device: str, index: int, config: ModelConfig) -> Program:
         kernel=found,
         grid=grid,
         threads=threads,
-        accumulators=accumulators,
+        decode_shared=decode_shared,
         product_shared=shared,
         tensor_cores=arch >= TENSOR_ARCH,
         multiprocessors=processors,
     )
+
+
+def _buffer(layout: Layout, own: list[int], room: int) -> int:
+    """Bytes that the largest phase of a decode block reads; 0 if two of them do not fit `room`."""
+    wide, inner = layout.row_d, layout.row_i  # a group of four rows has as many bytes
+    size = max(own[0] * 3 * wide, own[1] * 2 * wide, own[0] * inner)
+    return size if 2 * size <= room else 0
 
 
 _loaded: list[kernels.CudaModule] = []

@@ -234,18 +234,26 @@ edge_read(const __grid_constant__ Args a, i64 bytes) {
     if (sum == 0xffffffffu) a.sum[0] = 0;
 }
 
-// The exact sums of the decode path for one int8 row of q and the output projection of layer 0.
+// The exact sums of the decode path for one int8 row of q and the output projection of layer 0: in
+// sum[0 .. WIDTH) as the head gets its weights, in sum[ROW_D ..) as the layers do.
 extern "C" __global__ void __launch_bounds__(THREADS, 1)
 edge_sums(const __grid_constant__ Args a) {
-    extern __shared__ int acc[];
+    extern __shared__ __align__(128) u8 memory[];
     __shared__ Fixed fixed;
-    Share own = share(GROUPS_D);
-    Rows<1, BLOCKS_D> rows;
-    rows.begin(layer_planes(a, 0) + 3 * SQUARE, 0, own);
+    Block b = start(a, fixed, memory, 0);
+    const u8 *matrix = layer_planes(a, 0) + 3 * SQUARE;
     for (int n = threadIdx.x; n < ROW_D; n += THREADS) fixed.q[n] = a.q[n];
-    for (int n = threadIdx.x; n < own.units * 4; n += THREADS) acc[n] = 0;
     __syncthreads();
-    rows.multiply(fixed.q, 0, acc);
-    for (int n = threadIdx.x; n < own.units * 4; n += THREADS)
-        if (own.from * 4 + n < WIDTH) a.sum[own.from * 4 + n] = acc[n];
+    Rows<1, BLOCKS_D, false> direct;
+    direct.begin(b, matrix, 0, b.width);
+    direct.multiply(b, 0);
+    int k = own_row(b.width, WIDTH);
+    if (k >= 0) a.sum[k] = b.acc[threadIdx.x];
+    if (in_share(b.width)) b.acc[threadIdx.x] = 0;
+    __syncthreads();
+    Rows<1, BLOCKS_D, STORED> layers;
+    Rows<1, BLOCKS_D, STORED>::fetch(b, 0, matrix, 0, b.width);
+    layers.begin(b, matrix, 0, b.width);
+    layers.multiply(b, 0);
+    if (k >= 0) a.sum[ROW_D + k] = b.acc[threadIdx.x];
 }

@@ -34,7 +34,7 @@ class Decode:
             self._given,
             self._total,
             self._before,
-            shared=program.accumulators,
+            shared=program.decode_shared,
             together=True,
         )
 

@@ -57,35 +57,38 @@ def check_sums(resident: Resident) -> None:
     names = [f"layers.0.attn.{name}_proj" for name in "ifgo"]
     matrices = [resident.model.matrix(name) for name in names]
     trits = [unpack2(matrix.planes, matrix.shape).astype(np.float32) for matrix in matrices]
-    found = decode_sums(resident, q[1])
     # float32 holds every sum: below 2^24 for any width up to 131,000.
-    if not np.array_equal(found, (q[1].astype(np.float32) @ trits[3].T).astype(np.int32)):
+    exact = (q[1].astype(np.float32) @ trits[3].T).astype(np.int32)
+    if not all(np.array_equal(found, exact) for found in decode_sums(resident, q[1])):
         raise VerifyFailed("the CUDA decode kernel gives a wrong integer sum.")
     if not resident.program.tensor_cores:
         return
     for tokens in (SMALL_TOKENS, BIG_TOKENS):
         products = product_sums(resident, q[:tokens], small=tokens == SMALL_TOKENS)
         for number, (matrix, weights) in enumerate(zip(matrices[:3], trits, strict=False)):
-            exact = q[:tokens].astype(np.float32) @ weights.T
-            if not np.array_equal(products[number], exact * np.float32(matrix.scale)):
+            sums = q[:tokens].astype(np.float32) @ weights.T
+            if not np.array_equal(products[number], sums * np.float32(matrix.scale)):
                 raise VerifyFailed(f"the CUDA product of {tokens} rows gives a wrong integer sum.")
 
 
 def decode_sums(resident: Resident, q: npt.NDArray[np.int8]) -> npt.NDArray[np.int32]:
-    """The decode kernel's exact sums of int8 [d] and layer 0's output projection: int32 [d]."""
-    args, program = resident.args, resident.program
-    row = np.zeros(resident.layout.row_d, np.int8)
+    """The decode kernel's exact sums of int8 [d] and layer 0's output projection: int32 [2, d].
+
+    First as the head gets its weights, then as the layers do.
+    """
+    args, program, layout = resident.args, resident.program, resident.layout
+    row = np.zeros(layout.row_d, np.int8)
     row[: q.size] = q
     resident.stream.wait()
     driver.upload(args.q, row.ctypes.data, row.nbytes)
     program.kernel["sums"].bind(
-        resident.stream, (program.grid, 1, 1), program.threads, args, shared=program.accumulators
+        resident.stream, (program.grid, 1, 1), program.threads, args, shared=program.decode_shared
     )()
-    # edge_sums takes no more than the digits' sums: the offset is taken off here.
-    found = np.empty(q.size, np.int32)
+    found = np.empty((2, layout.row_d), np.int32)
     resident.stream.wait()
     driver.download(found.ctypes.data, args.sum, found.nbytes)
-    result: npt.NDArray[np.int32] = found - q.sum(dtype=np.int32)
+    # edge_sums takes no more than the digits' sums: the offset is taken off here.
+    result: npt.NDArray[np.int32] = found[:, : q.size] - q.sum(dtype=np.int32)
     return result
 
 
