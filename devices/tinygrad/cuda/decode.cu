@@ -191,6 +191,44 @@ static __device__ void await_buffer(const Block &b) {
 }
 #endif
 
+// Asks for the rows of M matrices that buffer number `turn` shall hold, in up to three parts. Asked
+// for all at once, many bytes fill every queue of the memory, and the exchange waits behind them.
+enum { PARTS = BUFFER < 24 << 10 ? 1 : BUFFER < 48 << 10 ? 2 : 3 };
+template <int M, int KB> struct Ahead {
+    const u8 *matrix;
+    u32 distance;
+    Share own;
+    int turn, part;  // a negative turn asks for nothing
+
+    // The next part. Nobody may still be reading the buffer when the first one is asked for.
+    __device__ void more(const Block &b) {
+#if STORED
+        if (threadIdx.x == THREADS - 64 && turn >= 0 && part < PARTS) {
+            u32 barrier = shared_address(b.s->full + (turn & 1)), group = KB * COLUMNS;
+            u32 to = b.buffers + (turn & 1) * BUFFER;
+            if (!part)
+                asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier),
+                             "r"(M * own.units * group)
+                             : "memory");
+            u32 first = own.units * part / PARTS, units = own.units * (part + 1) / PARTS - first;
+#pragma unroll
+            for (int m = 0; m < M; m++)
+                if (units)
+                    asm volatile(
+                        "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes "
+                        "[%0], [%1], %2, [%3];" ::"r"(to + (m * own.units + first) * group),
+                        "l"(matrix + (own.from + first) * group + m * distance),
+                        "r"(units * group), "r"(barrier)
+                        : "memory");
+        }
+        part++;
+#endif
+    }
+    __device__ void all(const Block &b) {
+        while (part < PARTS) more(b);
+    }
+};
+
 // The packed rows of one block in M matrices of KB blocks a row, cut evenly for the warps. LOCAL:
 // they are in the buffer whose turn it is.
 template <int M, int KB, bool LOCAL> struct Rows {
@@ -200,25 +238,6 @@ template <int M, int KB, bool LOCAL> struct Rows {
     int first, last;
     uint4 w[LOCAL ? 1 : AHEAD];
 
-    // Asks for the rows that buffer number `turn` shall hold; nobody reads that buffer any more.
-    static __device__ void fetch(const Block &b, int turn, const u8 *matrix, u32 distance,
-                                 Share own) {
-#if STORED
-        if (threadIdx.x != THREADS - 64) return;
-        u32 size = own.units * (KB * COLUMNS), barrier = shared_address(b.s->full + (turn & 1));
-        u32 to = b.buffers + (turn & 1) * BUFFER;
-        asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier),
-                     "r"(M * size)
-                     : "memory");
-#pragma unroll
-        for (int m = 0; m < M; m++)
-            asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes "
-                         "[%0], [%1], %2, [%3];" ::"r"(to + m * size),
-                         "l"(matrix + (u32)own.from * (KB * COLUMNS) + m * distance), "r"(size),
-                         "r"(barrier)
-                         : "memory");
-#endif
-    }
     // Where unit 0 starts and how far apart the matrices are; the first loads leave at once.
     __device__ void begin(const Block &b, const u8 *matrix, u32 distance, Share own) {
         int items = own.units * M * CHUNKS, warp = threadIdx.x >> 5;
@@ -336,7 +355,8 @@ static __device__ __forceinline__ void mixer_inputs(const Args &a, Block &b, int
     const float *v = layer_vectors(a, layer);
     const u8 *planes = layer_planes(a, layer);
     Rows<3, BLOCKS_D, STORED> rows;
-    Rows<1, BLOCKS_D, STORED>::fetch(b, b.stored + 1, planes + 3 * SQUARE, 0, b.width);
+    Ahead<1, BLOCKS_D> ahead = {planes + 3 * SQUARE, 0, b.width, b.stored + 1, 0};
+    ahead.more(b);
     rows.begin(b, planes, SQUARE, b.width);
     Pairs<WIDTH> outer, inner[3];
     outer.load(v + V_ATTN);
@@ -348,6 +368,7 @@ static __device__ __forceinline__ void mixer_inputs(const Args &a, Block &b, int
 
     float r[5] = {0, 0, 0, 0, 0};
     expect(a.exchange, b.epoch);
+    ahead.more(b);
     gather<WIDTH>(a.exchange + E_X, b.x_tag, [&](int j, float p, float q) {
         r[0] += p * p + q * q;
         p *= outer.v[j].x, q *= outer.v[j].y;
@@ -359,6 +380,7 @@ static __device__ __forceinline__ void mixer_inputs(const Args &a, Block &b, int
             r[2 + m] = fmaxf(r[2 + m], fmaxf(fabsf(y.x), fabsf(y.y)));
         }
     });
+    ahead.more(b);
     block_reduce<2, 3, WARPS>(r, b.s->part);
     clear_sums(b);
     float worth[3];
@@ -393,7 +415,8 @@ static __device__ __forceinline__ float mixer_output(const Args &a, Block &b, in
     const float *v = layer_vectors(a, layer);
     const u8 *planes = layer_planes(a, layer);
     Rows<1, BLOCKS_D, STORED> rows;
-    Rows<2, BLOCKS_D, STORED>::fetch(b, b.stored + 1, planes + 4 * SQUARE, HALF, b.inner);
+    Ahead<2, BLOCKS_D> ahead = {planes + 4 * SQUARE, HALF, b.inner, b.stored + 1, 0};
+    ahead.more(b);
     rows.begin(b, planes + 3 * SQUARE, 0, b.width);
     Pairs<WIDTH> inner[1];
     inner[0].load(v + V_O);
@@ -404,6 +427,7 @@ static __device__ __forceinline__ float mixer_output(const Args &a, Block &b, in
     const u64 *word = a.exchange + E_SLOT + 2 * threadIdx.x;
     uint4 pair = make_uint4(0, 0, 0, 0);
     expect(a.exchange, b.epoch);
+    ahead.more(b);
     if (2 * threadIdx.x < slots) pair = peek(word);
     gather<WIDTH>(a.exchange + E_U, b.layer_tag, [&](int j, float p, float q) {
         r[1] += p * p + q * q;
@@ -416,6 +440,7 @@ static __device__ __forceinline__ float mixer_output(const Args &a, Block &b, in
         pair = await(word, b.epoch, both, pair);
         r[0] = __uint_as_float(pair.x) + (both ? __uint_as_float(pair.z) : 0.0f);
     }
+    ahead.more(b);
     block_reduce<2, 1, WARPS>(r, b.s->part);
     clear_sums(b);
     float worth[1];
@@ -431,10 +456,12 @@ static __device__ __forceinline__ float mixer_output(const Args &a, Block &b, in
 }
 
 // q <- the residual, normalised by `outer` and `inner` and quantised; returns a step's worth.
+template <class A>
 static __device__ float norm_residual(const Args &a, const Block &b, const Pairs<WIDTH> &outer,
-                                      Pairs<WIDTH> (&inner)[1]) {
+                                      Pairs<WIDTH> (&inner)[1], A &ahead) {
     float r[3] = {0, 0, 0};
     expect(a.exchange, b.epoch);
+    ahead.more(b);
     gather<WIDTH>(a.exchange + E_X, b.x_tag, [&](int j, float p, float q) {
         r[0] += p * p + q * q;
         p *= outer.v[j].x, q *= outer.v[j].y;
@@ -443,6 +470,7 @@ static __device__ float norm_residual(const Args &a, const Block &b, const Pairs
         y.x *= p, y.y *= q;
         r[2] = fmaxf(r[2], fmaxf(fabsf(y.x), fabsf(y.y)));
     });
+    ahead.more(b);
     block_reduce<2, 1, WARPS>(r, b.s->part);
     clear_sums(b);
     float worth[1];
@@ -454,12 +482,13 @@ static __device__ __forceinline__ void channel_gate(const Args &a, Block &b, int
     const float *v = layer_vectors(a, layer);
     const u8 *planes = layer_planes(a, layer), *down = planes + 4 * SQUARE + 2 * HALF;
     Rows<2, BLOCKS_D, STORED> rows;
-    Rows<1, BLOCKS_I, STORED>::fetch(b, b.stored + 1, down, 0, b.width);
+    Ahead<1, BLOCKS_I> ahead = {down, 0, b.width, b.stored + 1, 0};
+    ahead.more(b);
     rows.begin(b, planes + 4 * SQUARE, HALF, b.inner);
     Pairs<WIDTH> outer, inner[1];
     outer.load(v + V_MLP), inner[0].load(v + V_GATE);
     float step = v[V_STEPS + 4];
-    float worth = norm_residual(a, b, outer, inner) * step;
+    float worth = norm_residual(a, b, outer, inner, ahead) * step;
     rows.multiply(b, 0);
 
     b.epoch++;
@@ -479,8 +508,9 @@ static __device__ __forceinline__ float channel_down(const Args &a, Block &b, in
                                                      bool tell, int next) {
     const float *v = layer_vectors(a, layer);
     Rows<1, BLOCKS_I, STORED> rows;
-    if (next >= 0)
-        Rows<3, BLOCKS_D, STORED>::fetch(b, b.stored + 1, layer_planes(a, next), SQUARE, b.width);
+    Ahead<3, BLOCKS_D> ahead = {layer_planes(a, max(next, 0)), SQUARE, b.width,
+                                next < 0 ? -1 : b.stored + 1, 0};
+    ahead.more(b);
     rows.begin(b, layer_planes(a, layer) + 4 * SQUARE + 2 * HALF, 0, b.width);
     Pairs<INNER> inner[1];
     inner[0].load(v + V_DOWN);
@@ -488,12 +518,14 @@ static __device__ __forceinline__ float channel_down(const Args &a, Block &b, in
 
     float r[2] = {0, 0};
     expect(a.exchange, b.epoch);
+    ahead.more(b);
     gather<INNER>(a.exchange + E_S, b.layer_tag, [&](int j, float p, float q) {
         r[0] += p * p + q * q;
         float2 &y = inner[0].v[j];
         y.x *= p, y.y *= q;
         r[1] = fmaxf(r[1], fmaxf(fabsf(y.x), fabsf(y.y)));
     });
+    ahead.more(b);
     block_reduce<1, 1, WARPS>(r, b.s->part);
     clear_sums(b);
     float worth[1];
@@ -529,7 +561,8 @@ static __device__ __forceinline__ int head(const Args &a, Block &b, float *logit
     Pairs<WIDTH> outer, inner[1];
     outer.load(v + H_NORM), inner[0].load(v + H_INNER);
     float step = v[H_STEP];
-    float worth = norm_residual(a, b, outer, inner) * step;
+    Ahead<1, 1> none = {0, 0, {0, 0}, -1, 0};
+    float worth = norm_residual(a, b, outer, inner, none) * step;
     rows.multiply(b, 0);
 
     b.epoch++;
@@ -598,10 +631,11 @@ static __device__ Block start(const Args &a, Fixed &fixed, u8 *memory, u32 befor
 // same time, and none may be without a group: grid <= GROUPS_D.
 extern "C" __global__ void __launch_bounds__(THREADS, 1)
 edge_decode(const __grid_constant__ Args a, int given, int total, u32 before) {
-    extern __shared__ __align__(128) u8 memory[];
+    extern __shared__ __align__(128) u8 shared[];
     __shared__ Fixed fixed;
-    Block b = start(a, fixed, memory, before);
-    if (STORED) Rows<3, BLOCKS_D, STORED>::fetch(b, 0, layer_planes(a, 0), SQUARE, b.width);
+    Block b = start(a, fixed, shared, before);
+    Ahead<3, BLOCKS_D> ahead = {layer_planes(a, 0), SQUARE, b.width, 0, 0};
+    if (STORED) ahead.all(b);
     int id = 0, k = own_row(b.width, WIDTH);
 #pragma unroll 1
     for (int n = 0; n < total; n++) {

@@ -62,17 +62,17 @@ static __device__ void copy_16(u32 to, const void *from, bool there) {
 // the rows, four along the tokens, each 64 x 32.
 template <int KB, int MODE>
 static __device__ void big_product(const Args &a, const Product &p, int tokens, float step) {
-    extern __shared__ __align__(128) u8 memory[];
+    extern __shared__ __align__(128) u8 tiles[];
     const int PART = MODE == SWIGLU ? TILE / 2 : TILE;
     int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, g = lane >> 2, t = lane & 3;
     int down = warp & 1, across = warp >> 1, matrix = blockIdx.z;
     int token0 = blockIdx.x * TILE, group0 = blockIdx.y * (PART / 4);
     const u8 *planes = p.planes + (MODE == SWIGLU ? 0 : matrix * p.apart);
     const i8 *q = a.q + (i64)matrix * tokens * (KB * COLUMNS);
-    u32 shared = (u32)__cvta_generic_to_shared(memory);
+    u32 places = (u32)__cvta_generic_to_shared(tiles);
 
     auto fetch = [&](int block) {
-        u32 to = shared + block % STAGES * STAGE;
+        u32 to = places + block % STAGES * STAGE;
 #pragma unroll
         for (int n = 0; n < TILE * 64 / 16 / 256; n++) {
             int piece = threadIdx.x + n * 256, group = piece >> 4;
@@ -106,7 +106,7 @@ static __device__ void big_product(const Args &a, const Product &p, int tokens, 
         asm volatile("cp.async.wait_group %0;" ::"n"(STAGES - 2));
         __syncthreads();
         fetch(block + STAGES - 1);
-        const u8 *rows = memory + block % STAGES * STAGE, *columns = rows + TILE * 64;
+        const u8 *rows = tiles + block % STAGES * STAGE, *columns = rows + TILE * 64;
         uint4 low[4], high[4];
 #pragma unroll
         for (int i = 0; i < 4; i++) {

@@ -76,7 +76,7 @@ def arch_number(arch: str) -> int:
 
 def decode_threads(config: ModelConfig) -> int:
     """Threads of a decode block: what was fastest for vectors of this length."""
-    return 512 if 512 < config.hidden_size <= 1024 else 256
+    return 512 if config.hidden_size > 512 else 256
 
 
 @cache

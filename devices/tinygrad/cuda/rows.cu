@@ -238,9 +238,9 @@ edge_read(const __grid_constant__ Args a, i64 bytes) {
 // sum[0 .. WIDTH) as the head gets its weights, in sum[ROW_D ..) as the layers do.
 extern "C" __global__ void __launch_bounds__(THREADS, 1)
 edge_sums(const __grid_constant__ Args a) {
-    extern __shared__ __align__(128) u8 memory[];
+    extern __shared__ __align__(128) u8 shared[];
     __shared__ Fixed fixed;
-    Block b = start(a, fixed, memory, 0);
+    Block b = start(a, fixed, shared, 0);
     const u8 *matrix = layer_planes(a, 0) + 3 * SQUARE;
     for (int n = threadIdx.x; n < ROW_D; n += THREADS) fixed.q[n] = a.q[n];
     __syncthreads();
@@ -252,7 +252,8 @@ edge_sums(const __grid_constant__ Args a) {
     if (in_share(b.width)) b.acc[threadIdx.x] = 0;
     __syncthreads();
     Rows<1, BLOCKS_D, STORED> layers;
-    Rows<1, BLOCKS_D, STORED>::fetch(b, 0, matrix, 0, b.width);
+    Ahead<1, BLOCKS_D> ahead = {matrix, 0, b.width, 0, 0};
+    ahead.all(b);
     layers.begin(b, matrix, 0, b.width);
     layers.multiply(b, 0);
     if (k >= 0) a.sum[ROW_D + k] = b.acc[threadIdx.x];
