@@ -16,7 +16,10 @@ from edge_sdk.devices.tinygrad.cuda import driver
 from edge_sdk.devices.tinygrad.cuda.layout import SLOTS, Layout
 from edge_sdk.errors import UnsupportedOperation
 
-FILES = ("base.cu", "decode.cu", "rows.cu", "product.cu")
+FILES = (
+    *("base.cu", "exchange.cu", "packed.cu", "decode.cu", "probe.cu"),
+    *("rows.cu", "product.cu"),
+)
 MIN_ARCH = 75
 """The first compute capability (times ten) with all that decode.cu uses."""
 TENSOR_ARCH = 80

@@ -102,7 +102,7 @@ def test_the_source_states_the_sizes_once() -> None:
     text = source(ModelConfig(101, 50, 3, 71), 256, 4, 0)
     for name, value in (("WIDTH", 50), ("INNER", 71), ("VOCAB", 101), ("LAYERS", 3), ("BUFFER", 0)):
         assert text.count(f"#define {name} {value}\n") == 1
-    assert len(FILES) == 4 and "edge_decode" in text and "edge_big_##name" in text
+    assert len(FILES) == 7 and "edge_decode" in text and "edge_big_##name" in text
 
 
 def test_buffers_hold_the_largest_phase_or_are_left_out() -> None:
