@@ -1,9 +1,9 @@
 // How the blocks of a decode launch tell each other what they computed, without a grid barrier.
-// It knows words, numbers and waiting; it does not know what the vectors are. A word has 8 bytes and
-// is whole or old. It says which: words of a vector hold two values, whose lowest bits are the
-// number of the exchange modulo 4; other words hold one value and its number. So no fence is needed.
-// A buffer is written again only after an exchange in which every block takes part, so that nobody
-// overtakes a reader.
+// It knows words, numbers and waiting; it does not know what the vectors are. A word has 8 bytes
+// and is whole or old. It says which: words of a vector hold two values, whose lowest bits are the
+// number of the exchange modulo 4; other words hold one value and its number. So no fence is
+// needed. A buffer is written again only after an exchange in which every block takes part, so that
+// nobody overtakes a reader.
 
 enum {
     WARPS = THREADS / 32,
