@@ -17,9 +17,15 @@ from edge_sdk.devices.tinygrad.cuda.layout import SLOTS, Layout
 from edge_sdk.errors import UnsupportedOperation
 
 FILES = (
-    *("base.cu", "exchange.cu", "packed.cu", "decode.cu", "probe.cu"),
-    *("rows.cu", "product.cu"),
+    "base.cu",
+    "exchange.cu",
+    "packed.cu",
+    "decode.cu",
+    "probe.cu",
+    "rows.cu",
+    "product.cu",
 )
+"""In the order in which they become one source."""
 MIN_ARCH = 75
 """The first compute capability (times ten) with all that decode.cu uses."""
 TENSOR_ARCH = 80
