@@ -34,7 +34,10 @@ class CudaBatch:
     ) -> None:
         """slots: 1 to CHUNK. Raises UnsupportedOperation on a card without tensor cores."""
         if not 1 <= slots <= CHUNK:
-            raise UsageError(f"slots is {slots}; expected a whole number from 1 to {CHUNK}.")
+            raise UsageError(
+                f"slots is {slots}; expected a whole number from 1 to {CHUNK}.",
+                hint="make several batches; they share the weights.",
+            )
         if not resident.program.tensor_cores:
             raise UnsupportedOperation(
                 "this card has no tensor cores for int8, which a batch needs.",

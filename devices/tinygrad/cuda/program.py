@@ -97,7 +97,8 @@ def load_program(device: str, index: int, config: ModelConfig) -> Program:
     arch = arch_number(kernels.cuda_arch(device))
     if arch < MIN_ARCH or not driver.cooperative(index):
         raise UnsupportedOperation(
-            f"the card has compute capability {arch / 10:.1f}; our kernels need 7.5 or more."
+            f"the card has compute capability {arch / 10:.1f}; our kernels need 7.5 or more.",
+            hint="use a card of 2018 or later.",
         )
     layout = Layout(config)
     processors = driver.multiprocessors(index)
@@ -109,7 +110,8 @@ def load_program(device: str, index: int, config: ModelConfig) -> Program:
     stages = min(4, _SHARED.get(arch, 99 << 10) // _STAGE)
     if max(own[:2]) * 4 > threads or grid * -(-own[0] * 4 // 32) > min(2 * threads, SLOTS):
         raise UnsupportedOperation(
-            f"a model of width {config.hidden_size} is too wide for {processors} multiprocessors."
+            f"a model of width {config.hidden_size} is too wide for {processors} multiprocessors.",
+            hint="use a larger card.",
         )
     sums = 16 * max(own[0] * 3, own[1] * 2, own[2])
     buffer = _buffer(layout, own, _SHARED.get(arch, 0) - sums - _FIXED) if arch >= BULK_ARCH else 0

@@ -140,7 +140,10 @@ class CudaSession:
         tokens; the ids so far are returned then.
         """
         if count < 1:
-            raise UsageError(f"count is {count}; expected a whole number from 1.")
+            raise UsageError(
+                f"count is {count}; expected a whole number from 1.",
+                hint="leave the call out to decode nothing.",
+            )
         with self._turn:
             resident = self._open()
             self._ids[:1] = check_ids(self._model, [first])

@@ -237,3 +237,64 @@ def test_what_the_driver_says_becomes_a_sentence(library: FakeLibrary, running: 
     with pytest.raises(MemoryError):
         driver.HostMemory(64)
     library.fail = {}
+
+
+@pytest.fixture
+def paths(monkeypatch: pytest.MonkeyPatch, library: FakeLibrary) -> Iterator[Any]:
+    """path.py on a card that passes its self-test."""
+    from edge_sdk.devices.tinygrad.cuda import path
+
+    monkeypatch.setattr(path, "check_card", lambda device, index: None)
+    monkeypatch.setattr(path, "check_sums", lambda resident: None)
+    monkeypatch.setattr(path, "load_program", lambda device, index, config: program())
+    monkeypatch.setattr("edge_sdk.devices.tinygrad.kernels.cuda_arch", lambda device: "sm_90")
+    path._tested.cache_clear()
+    yield path
+    path._tested.cache_clear()
+
+
+def test_a_card_that_passes_is_used_and_named(paths: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert paths.choose("CUDA", 0) == paths.CudaChoice(
+        "fused CUDA, sm_90, tensor cores", usable=True
+    )
+    monkeypatch.setenv("EDGE_KERNELS", "graph")
+    assert not paths.choose("CUDA", 0).usable
+    monkeypatch.setenv("EDGE_KERNELS", "fast")
+    with pytest.raises(UsageError, match="EDGE_KERNELS"):
+        paths.choose("CUDA", 0)
+
+
+def test_a_card_that_fails_runs_graph_ops_and_says_why(
+    paths: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, model: Model
+) -> None:
+    def fail(device: str, index: int) -> None:
+        raise RuntimeError("no NVRTC")
+
+    monkeypatch.setattr(paths, "check_card", fail)
+    choice = paths.choose("CUDA", 0)
+    assert (choice.label, choice.usable) == ("graph ops (tinygrad)", False)
+    assert "RuntimeError: no NVRTC" in choice.warning and "no NVRTC" in caplog.text
+    assert paths.Residents("CUDA", 0).get(model) is None
+
+
+def test_a_model_is_uploaded_once_and_again_after_it_was_freed(paths: Any, model: Model) -> None:
+    residents = paths.Residents("CUDA", 0)
+    first = residents.get(model)
+    session = CudaSession(FakeDevice(), model, first)  # type: ignore[arg-type]
+    assert residents.get(model) is first
+    session.close()
+    assert residents.get(model) is not first
+
+
+def test_a_model_whose_sums_are_wrong_runs_on_graph_ops(
+    paths: Any, monkeypatch: pytest.MonkeyPatch, model: Model
+) -> None:
+    held: list[Resident] = []
+
+    def wrong(resident: Resident) -> None:
+        held.append(resident)
+        raise ArithmeticError("sums differ")
+
+    monkeypatch.setattr(paths, "check_sums", wrong)
+    assert paths.Residents("CUDA", 0).get(model) is None
+    assert not held[0]._memory  # nothing is left on the card
