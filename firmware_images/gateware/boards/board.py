@@ -11,6 +11,7 @@ from typing import Any
 
 from amaranth.hdl import Module
 from amaranth.lib import io, wiring
+from amaranth.lib.cdc import FFSynchronizer
 
 from edge_sdk.firmware_images.contract.geometry import Geometry
 from edge_sdk.firmware_images.contract.manifest import pack_manifest
@@ -86,8 +87,14 @@ def join_i2c(m: Module, parts: Accelerator, bus: Any) -> None:
     """Put the I2C master on the ports `bus` (`scl`, `sda`), open drain."""
     m.submodules.scl = scl = io.Buffer("io", bus.scl)
     m.submodules.sda = sda = io.Buffer("io", bus.sda)
-    m.d.comb += [scl.o.eq(0), scl.oe.eq(parts.scl_low), parts.scl.eq(scl.i)]
-    m.d.comb += [sda.o.eq(0), sda.oe.eq(parts.sda_low), parts.sda.eq(sda.i)]
+    m.submodules.scl_in = FFSynchronizer(scl.i, parts.scl, init=1)
+    m.submodules.sda_in = FFSynchronizer(sda.i, parts.sda, init=1)
+    m.d.comb += [
+        scl.o.eq(0),
+        scl.oe.eq(parts.scl_low),
+        sda.o.eq(0),
+        sda.oe.eq(parts.sda_low),
+    ]
 
 
 def join_lights(m: Module, parts: Accelerator, platform: Any) -> None:

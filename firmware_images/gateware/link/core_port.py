@@ -94,13 +94,16 @@ class CorePort(wiring.Component):
             Input.TOP_ROW: core.top_row,
             Input.RAM_DATA: core.ram_read_data,
         }
+        # In a register: these come from far, block RAM among them. The processor names a port a
+        # cycle before it takes the value, and nothing here changes with the asking.
+        m.d.sync += bus.value.eq(0)
         with m.Switch(bus.port):
             for port, value in single.items():
                 with m.Case(port):
-                    m.d.comb += bus.value.eq(value)
+                    m.d.sync += bus.value.eq(value)
             for first, value in pairs.items():
                 with m.Case(first):
-                    m.d.comb += bus.value.eq(value)
+                    m.d.sync += bus.value.eq(value)
                 with m.Case(first + 1):
-                    m.d.comb += bus.value.eq(value >> 16)
+                    m.d.sync += bus.value.eq(value >> 16)
         return m

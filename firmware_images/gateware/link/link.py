@@ -5,6 +5,8 @@ It knows which block is joined to which; what is done with requests is in the pr
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -98,21 +100,26 @@ class Link(wiring.Component):
                 | (bus.write & ((bus.port == Output.NEXT_FRAME) | (bus.port == Output.CLEAR_CRC)))
             ),
             crc.feed.eq(receiver.write | sender.crc_feed | memory_port.crc_feed),
-            crc.data.eq(
-                Mux(
-                    sender.busy,
-                    sender.byte,
-                    Mux(receiver.ended, memory_port.crc_data, receiver.data),
-                )
-            ),
+            crc.data.eq(Mux(receiver.ended, memory_port.crc_data, receiver.data)),
             receiver.crc_good.eq(crc.good),
             sender.crc.eq(crc.value),
             memory_port.crc.eq(crc.value),
         ]
-
         with m.If(sender.busy):
             m.d.comb += crc.data.eq(sender.byte)
+        self._ports(m, bus, receiver, sender, memory_port, core_port)
+        return m
 
+    def _ports(
+        self,
+        m: Module,
+        bus: Any,
+        receiver: FrameReceiver,
+        sender: FrameSender,
+        memory_port: MemoryPort,
+        core_port: CorePort,
+    ) -> None:
+        """Ports 0 to 7, and the way to the others."""
         cycles = Signal(32)
         cycles_high = Signal(16)
         m.d.sync += cycles.eq(cycles + 1)
@@ -167,4 +174,3 @@ class Link(wiring.Component):
             bus.value.eq(own | memory_port.bus.value | core_port.bus.value),
             bus.wait.eq(memory_port.bus.wait),
         ]
-        return m

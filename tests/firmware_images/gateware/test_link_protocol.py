@@ -5,8 +5,6 @@ from __future__ import annotations
 import random
 from typing import Any
 
-import pytest
-
 from edge_sdk.firmware_images.contract import wire
 from edge_sdk.firmware_images.contract.wire import Code, Type
 from tests.firmware_images.gateware.board import (
@@ -90,13 +88,12 @@ def test_the_last_request_again_is_answered_from_memory() -> None:
     run(script)
 
 
-@pytest.mark.parametrize("kind", list(Type))
-def test_a_wrong_length_is_refused(kind: Type) -> None:
+def test_a_wrong_length_is_refused() -> None:
     async def script(host: Host, core: CoreState) -> None:
-        right = wire.REQUESTS[kind].size
-        assert await host.refused(kind, bytes(right + 1)) == (Code.BAD_LENGTH, 0)
-        if right:
-            assert await host.refused(kind, bytes(right - 1)) == (Code.BAD_LENGTH, 0)
+        for kind in Type:
+            right = wire.REQUESTS[kind].size
+            for length in {right + 1, max(right - 1, 1)}:
+                assert await host.refused(kind, bytes(length)) == (Code.BAD_LENGTH, 0)
         await host.good(Type.HELLO)
         assert not core.tasks
 
