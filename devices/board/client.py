@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from edge_sdk.devices.board.link import DELIMITER, SEQUENCES, Decoder, Frame
 from edge_sdk.devices.board.protocol import Hello, read_hello, read_refusal
 from edge_sdk.devices.board.transport import POLL_SECONDS, Transport
+from edge_sdk.devices.board.window import Window
 from edge_sdk.errors import DeviceTimeout, LinkError
 from edge_sdk.firmware_images.contract.wire import ERROR, REPLY, Code, Type
 
@@ -27,8 +28,6 @@ PATIENCE_SECONDS = 3.0
 """A board that has not answered by then, repeats included, is taken for dead."""
 HELLO_SECONDS = 0.75
 """The same for HELLO: no board has work that delays it."""
-WINDOW = 32
-"""Requests under way at once in `stream`: at 3 Mbaud 0.1 s, well above a USB chip's delays."""
 _JUMP = 1024
 """HELLO's number is this far ahead, so that nothing old on the line can have a number in use."""
 _RESYNCS = 3
@@ -132,52 +131,29 @@ class Client:
 
     def _stream(self, kind: Type, payloads: Sequence[bytes]) -> int:
         """How many were acknowledged before the board lost count; all of them, normally."""
-        base = self._sequence + 1
+        window = Window(kind, self._sequence + 1, payloads)
         self._sequence = (self._sequence + len(payloads)) % SEQUENCES
-        frames = [
-            Frame(kind, (base + index) % SEQUENCES, payload).encode()
-            for index, payload in enumerate(payloads)
-        ]
-        acknowledged = sent = stale = 0
-        begin = heard = self._clock()
-        while acknowledged < len(frames):
-            full = sent == len(frames) or sent - acknowledged >= WINDOW
-            if not full:
-                self.transport.write(frames[sent])
-                sent += 1
-            for reply in self._arrived(POLL_SECONDS if full else 0):
-                index = (reply.sequence - base) % SEQUENCES
-                if index >= len(frames):
-                    continue
-                if reply.type == kind | REPLY:
-                    if index >= acknowledged:
-                        acknowledged, stale = index + 1, 0
-                        sent = max(sent, acknowledged)
-                        begin = heard = self._clock()
-                elif reply.type == ERROR:
-                    refusal = read_refusal(reply.payload)
-                    if refusal.code != Code.BAD_SEQUENCE:
-                        raise refusal
-                    expected = (refusal.detail - base) % SEQUENCES
-                    if not acknowledged <= expected <= len(frames):
-                        return acknowledged
-                    if stale:
-                        stale -= 1
-                        continue
-                    # What was sent after the refused one will be refused, too: one answer to all.
-                    stale = max(sent - index - 1, 0)
-                    self.repeats += max(sent - expected, 0)
-                    acknowledged = sent = expected
+        forward = heard = self._clock()
+        while not window.done:
+            frame = window.next()
+            if frame is not None:
+                self.transport.write(frame)
+            before = window.acknowledged
+            for reply in self._arrived(POLL_SECONDS if frame is None else 0):
+                if window.take(reply):
                     heard = self._clock()
             now = self._clock()
-            under_way = sum(len(frame) for frame in frames[acknowledged:sent])
-            if now - heard > REPEAT_SECONDS + self.line_seconds(under_way):
+            line = self.line_seconds(window.under_way)
+            if window.acknowledged > before:
+                forward = now
+            if now - heard > REPEAT_SECONDS + line:
                 self.transport.write(DELIMITER)
-                self.repeats += sent - acknowledged
-                sent, stale, heard = acknowledged, 0, now
-            if now - begin > PATIENCE_SECONDS + self.line_seconds(under_way):
-                raise self._silent(kind, now - begin)
-        return acknowledged
+                window.again()
+                heard = now
+            if now - forward > PATIENCE_SECONDS + line:
+                raise self._silent(kind, now - forward)
+        self.repeats += window.repeats
+        return window.acknowledged
 
     def _exchange(self, kind: Type, frame: bytes, pause: float, patience: float) -> Frame:
         """Send `frame` until its reply comes: again after `pause`, and then ever more slowly."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS = 0.3
 """How long a reading waits for an exchange that is under way: longer than a chunk of tokens."""
+SPAN_SECONDS = 0.25
+"""A share is of at least so much time: two looks between the same two tokens would see none."""
 _WRAP = 1 << 32
 
 
@@ -35,6 +37,7 @@ class BoardSensors:
         self._chip: ina.Chip | str | None = None
         self._looked = False
         self._before: tuple[float, dict[Counter, int]] | None = None
+        self._shares: dict[str, Reading] = {}
         self._last: dict[str, Reading] = {}
 
     def read(self) -> Telemetry:
@@ -67,25 +70,41 @@ class BoardSensors:
     def _counters(self) -> dict[str, Reading]:
         now = time.monotonic()
         counters = read_counters(self._client.request(Type.COUNTERS))
-        before, self._before = self._before, (now, counters)
         faults = counters[Counter.FRAME_ERRORS] + self._client.errors
         readings = {
             "link_errors": _derived(faults, "frames", "counters of board and host"),
             "saturations": _derived(counters[Counter.SATURATIONS], "values", "board's counter"),
         }
+        if self._before is not None and now - self._before[0] < SPAN_SECONDS:
+            return readings | self._shares
+        before, self._before = self._before, (now, counters)
+        self._shares = self._since(before, now, counters)
+        return readings | self._shares
+
+    def _since(
+        self,
+        before: tuple[float, dict[Counter, int]] | None,
+        now: float,
+        counters: dict[Counter, int],
+    ) -> dict[str, Reading]:
+        """Shares of the time and the words since the last look."""
         wraps_after = _WRAP / self._hello.clock_hz
         if before is None or now - before[0] >= 0.9 * wraps_after:
-            missing = "the counters were read for the first time, or too long ago"
-            return readings | {
-                "utilisation": Reading.unavailable("%", "counters", missing, "read them again."),
-            }
+            reason = "the counters were read for the first time, or too long ago"
+            return {"utilisation": Reading.unavailable("%", "counters", reason, "read them again.")}
+        readings = {}
         passed = {key: (counters[key] - before[1][key]) % _WRAP for key in counters}
         cycles, busy = passed[Counter.CYCLES], passed[Counter.BUSY]
         if cycles:
             share = min(100 * busy / cycles, 100.0)
             readings["utilisation"] = _derived(share, "%", "busy cycles of all cycles")
         words, stalls = passed[Counter.STREAM_WORDS], passed[Counter.STREAM_STALLS]
-        if words:
+        if not counters[Counter.REFRESHES]:
+            reason = "this board does not count its memory's refreshes and stalls"
+            remedy = "use a real board, or ?engine=rtl on a simulated one."
+            missing = Reading.unavailable("%", "counters", reason, remedy)
+            readings["stream_efficiency"] = missing
+        elif words:
             share = 100 * words / (words + stalls)
             readings["stream_efficiency"] = _derived(share, "%", "words of words and stalls")
         return readings
