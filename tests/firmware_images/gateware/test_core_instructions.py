@@ -48,7 +48,7 @@ class Values:
         for flag in ALLOWED_FLAGS[op]:
             if pick(0, 2):
                 flags |= flag
-        rams = [Ram(pick(0, 4)) for _ in range(3)]
+        rams = [Ram(int(pick(0, 4))) for _ in range(3)]
         offsets = [int(pick(0, geometry.depth(ram) - LONGEST + 1)) for ram in rams]
         if rams[1] == rams[0] and pick(0, 2):
             offsets[1] = offsets[0]
@@ -113,7 +113,7 @@ def test_random_instructions_equal_the_model(bits: int, seed: int) -> None:
         await bench.both(ctx, first)
         for index in range(21):
             if index % 4 == 0:
-                ram = Ram(values.rng.integers(0, 4))
+                ram = Ram(int(values.rng.integers(0, 4)))
                 await bench.write(ctx, ram, values.vector(geometry.depth(ram)))
             one = values.instruction(OPS[index % len(OPS)], geometry, columns)
             if overlaps(one):
