@@ -175,6 +175,20 @@ def test_extremes_equal_the_model(name: str) -> None:
     bench.run(testbench)
 
 
+def test_a_block_that_rounds_to_one_more_is_not_counted_as_saturated() -> None:
+    """255 * 257 is 65535, half of it 32767.5."""
+    bench = Bench()
+
+    async def testbench(ctx: Any) -> None:
+        await bench.write(ctx, Ram.X, np.full(32, 255))
+        await bench.write(ctx, Ram.A, np.full(64, 257))
+        one = Instruction(Op.PRD, n=32, ram1=Ram.X, ram2=Ram.A, ram3=Ram.B)
+        assert (await bench.both(ctx, one)).code == 0
+        await bench.compare(ctx)
+
+    bench.run(testbench)
+
+
 def test_of_equal_sums_the_lower_row_is_kept() -> None:
     """Rows of equal weights, so all sums are equal; then some that are larger."""
     words = [0x0000, 0x5555, 0xAAAA, 0x0000, 0xAAAA, 0x5555] * 12
