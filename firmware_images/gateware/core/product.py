@@ -6,7 +6,7 @@ factor. It does not know what the factors are.
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Signal, signed
+from amaranth.hdl import Cat, Module, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -90,5 +90,5 @@ class Product(wiring.Component):
         return m
 
 
-def _all_same(bits: object) -> object:
-    return bits.all() | ~bits.any()  # type: ignore[attr-defined]
+def _all_same(bits: Value) -> Value:
+    return bits.all() | ~bits.any()

@@ -79,7 +79,7 @@ class Bench:
     async def task(
         self,
         ctx: Any,
-        task: Task,
+        task: Any,  # a Task
         token: int = 0,
         top_k: int = 0,
         instruction: bytes = bytes(16),

@@ -48,7 +48,7 @@ class Values:
         for flag in ALLOWED_FLAGS[op]:
             if pick(0, 2):
                 flags |= flag
-        rams = [Ram(pick(0, 4)) for _ in range(3)]
+        rams = [Ram(int(pick(0, 4))) for _ in range(3)]
         offsets = [int(pick(0, geometry.depth(ram) - LONGEST + 1)) for ram in rams]
         if rams[1] == rams[0] and pick(0, 2):
             offsets[1] = offsets[0]
@@ -113,7 +113,7 @@ def test_random_instructions_equal_the_model(bits: int, seed: int) -> None:
         await bench.both(ctx, first)
         for index in range(21):
             if index % 4 == 0:
-                ram = Ram(values.rng.integers(0, 4))
+                ram = Ram(int(values.rng.integers(0, 4)))
                 await bench.write(ctx, ram, values.vector(geometry.depth(ram)))
             one = values.instruction(OPS[index % len(OPS)], geometry, columns)
             if overlaps(one):
@@ -170,6 +170,20 @@ def test_extremes_equal_the_model(name: str) -> None:
             await bench.write(ctx, ram, np.full(bench.geometry.depth(ram), fill))
         for one in program:
             assert (await bench.both(ctx, one)).code == 0
+        await bench.compare(ctx)
+
+    bench.run(testbench)
+
+
+def test_a_block_that_rounds_to_one_more_is_not_counted_as_saturated() -> None:
+    """255 * 257 is 65535, half of it 32767.5."""
+    bench = Bench()
+
+    async def testbench(ctx: Any) -> None:
+        await bench.write(ctx, Ram.X, np.full(32, 255))
+        await bench.write(ctx, Ram.A, np.full(64, 257))
+        one = Instruction(Op.PRD, n=32, ram1=Ram.X, ram2=Ram.A, ram3=Ram.B)
+        assert (await bench.both(ctx, one)).code == 0
         await bench.compare(ctx)
 
     bench.run(testbench)

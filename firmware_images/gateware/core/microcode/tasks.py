@@ -8,7 +8,7 @@ from __future__ import annotations
 from edge_sdk.firmware_images.contract.geometry import Geometry, Ram
 from edge_sdk.firmware_images.contract.isa import ALLOWED_FLAGS, INSTRUCTION_HALFWORDS, Op
 from edge_sdk.firmware_images.contract.wire import Code
-from edge_sdk.firmware_images.gateware.core.assembler import Assembler
+from edge_sdk.firmware_images.gateware.core.assembler import Assembler, Register
 from edge_sdk.firmware_images.gateware.core.control import (
     ABORTED,
     BUSY,
@@ -36,7 +36,6 @@ from edge_sdk.firmware_images.gateware.core.microcode.registers import (
     T0,
     T1,
     T5,
-    Register,
     mode,
 )
 
