@@ -12,10 +12,9 @@ def add_carry(a: ValueLike, b: ValueLike, carry: ValueLike) -> Value:
     """a + b + carry, one bit wider than the wider of the two; signed if either of them is."""
     a, b = Value.cast(a), Value.cast(b)
     bits = max(len(a), len(b)) + 1
-    one = [value.as_signed() if value.shape().signed else value for value in (a, b)]
-    left, right = (Cat(low, value) for low, value in zip((1, carry), (_wide(v, bits) for v in one)))
+    left, right = Cat(1, _wide(a, bits)), Cat(carry, _wide(b, bits))
     total = (left + right)[1 : bits + 1]
-    signed = any(value.shape().signed for value in one)
+    signed = a.shape().signed or b.shape().signed
     return total.as_signed() if signed else total
 
 

@@ -13,7 +13,9 @@ from edge_sdk.firmware_images.gateware.core.control import (
     STEPS,
     Alu,
     Condition,
+    Event,
     Flow,
+    Half,
     Inlet,
     Outlet,
     Source,
@@ -34,13 +36,13 @@ class Operand:
     number: int
 
 
-Input = int | Register | Operand | Inlet
+Input = int | Register | Operand | Inlet | Half
 
 
 class Assembler:
     """A growing program. Every method but `label`, `align` and `divide` adds one step.
 
-    A step computes, then flows: `wait` holds it until the condition is true; `when` and `unless`
+    A step computes, then flows: `wait` holds it until the event; `when` and `unless`
     jump, on what A and carry were before this step. With `keep`, A stays as it was.
     """
 
@@ -68,7 +70,7 @@ class Assembler:
         to: Register | None = None,
         out: Outlet | None = None,
         keep: bool = False,
-        wait: Condition | None = None,
+        wait: Event | None = None,
         when: tuple[Condition, str] | None = None,
         unless: tuple[Condition, str] | None = None,
         indexed: bool = False,
@@ -78,6 +80,8 @@ class Assembler:
         match source:
             case Inlet():
                 step |= {"source": Source.INLET, "from": source}
+            case Half():
+                step |= {"source": Source.PRODUCT, "from": source}
             case Register():
                 step |= {"source": Source.REGISTER, "from": source.number}
             case Operand():
@@ -89,7 +93,7 @@ class Assembler:
         if out is not None:
             step |= {"out": 1, "port": out}
         for flow, condition in (
-            (Flow.WAIT, wait and (wait, "")),
+            (Flow.WAIT, None if wait is None else (wait, "")),
             (Flow.JUMP, when),
             (Flow.JUMP_UNLESS, unless),
         ):

@@ -44,37 +44,41 @@ VECTOR_MODE = data.StructLayout(
 class Inlet(IntEnum):
     """The 16-bit numbers that the sequencer can read."""
 
-    MEMORY = 0
-    """The next halfword of memory; reading takes it."""
-    PRODUCT_LOW = 1
-    PRODUCT_HIGH = 2
-    QUOTIENT = 3
-    LARGEST_LOW = 4
-    LARGEST_HIGH = 5
-    OWN0 = 6
-    OWN1 = 7
-    OWN2 = 8
-    SQUARES0 = 9
-    SQUARES1 = 10
-    SQUARES2 = 11
-    FOUND_LOW = 12
-    """Halfwords of memory."""
-    FOUND_HIGH = 13
-    TOKEN = 14
-    TASK = 15
-    """ports.Task, with the task's top_k from bit 8 on."""
-    START_LOW = 16
-    """Where the task's program begins."""
-    START_HIGH = 17
-    INSTRUCTION0 = 24
+    INSTRUCTION0 = 0
     """The first of the eight halfwords that EXECUTE brings; the others follow."""
-    INSTRUCTION1 = 25
-    INSTRUCTION2 = 26
-    INSTRUCTION3 = 27
-    INSTRUCTION4 = 28
-    INSTRUCTION5 = 29
-    INSTRUCTION6 = 30
-    INSTRUCTION7 = 31
+    INSTRUCTION1 = 1
+    INSTRUCTION2 = 2
+    INSTRUCTION3 = 3
+    INSTRUCTION4 = 4
+    INSTRUCTION5 = 5
+    INSTRUCTION6 = 6
+    INSTRUCTION7 = 7
+    MEMORY = 8
+    """The next halfword of memory; reading takes it."""
+    QUOTIENT = 9
+    LARGEST_LOW = 10
+    LARGEST_HIGH = 11
+    OWN0 = 12
+    OWN1 = 13
+    OWN2 = 14
+    SQUARES0 = 15
+    SQUARES1 = 16
+    SQUARES2 = 17
+    FOUND_LOW = 18
+    """Halfwords of memory."""
+    FOUND_HIGH = 19
+    TOKEN = 20
+    TASK = 21
+    """ports.Task; BUSY; ABORTED; the task's top_k from bit 8 on."""
+    START_LOW = 22
+    """Where the task's program begins."""
+    START_HIGH = 23
+
+
+BUSY = 1 << 6
+"""In Inlet.TASK: there is a task."""
+ABORTED = 1 << 7
+"""In Inlet.TASK: the task was aborted and is not done yet."""
 
 
 class Outlet(IntEnum):
@@ -132,7 +136,7 @@ class Outlet(IntEnum):
 
 
 class Condition(IntEnum):
-    """What the sequencer can wait for or jump on."""
+    """What a step can jump on."""
 
     ALWAYS = 0
     ZERO = 1
@@ -141,20 +145,27 @@ class Condition(IntEnum):
     """The last sum carried, the last difference borrowed."""
     NEGATIVE = 3
     """Bit 15 of the accumulator."""
-    IDLE = 4
+
+
+class Event(IntEnum):
+    """What a step can wait for."""
+
+    IDLE = 0
     """No pass is under way and the array is at rest."""
-    MEMORY = 5
+    MEMORY = 1
     """A halfword of memory has come."""
-    TASK = 6
-    ABORTED = 7
-    ASKED = 8
+    TASK = 2
+    ASKED = 3
     """The last request was taken by memory."""
-    QUIET = 9
+    QUIET = 4
     """... and all its words have come."""
 
 
 class Alu(IntEnum):
-    """What becomes of accumulator A and source B. Bits of the first group: use A, invert B, carry."""
+    """What becomes of accumulator A and source B.
+
+    Bits of the first five: use A, invert B, use the carry.
+    """
 
     LOAD = 0
     """B"""
@@ -183,10 +194,19 @@ class Source(IntEnum):
     """The register among four that the RAM number of an operand picks."""
     NUMBER = 2
     INLET = 3
+    PRODUCT = 4
+    """The low or the high half of the product: on a way of its own, for it is late in a cycle."""
+
+
+class Half(IntEnum):
+    """Of the product."""
+
+    LOW = 0
+    HIGH = 1
 
 
 class Flow(IntEnum):
-    """What a step does with its condition."""
+    """What a step does with its condition, or waits for."""
 
     NEXT = 0
     WAIT = 1
@@ -197,15 +217,15 @@ class Flow(IntEnum):
 STEP = data.StructLayout(
     {
         "number": 16,
-        "from": 5,  # the source's register, operand or inlet
+        "from": 5,  # the source's register, operand, inlet or half
         "to": 5,  # the register written
         "port": 5,  # the outlet
         "alu": 4,
-        "source": 2,
+        "source": 3,
         "keep": 1,  # leave the accumulator
         "write": 1,  # the register takes the result
         "out": 1,  # the outlet takes the result
-        "condition": 4,
+        "condition": 3,  # or event
         "flow": 2,
         "target": 10,
         "indexed": 1,  # the accumulator's low five bits replace the target's
@@ -213,4 +233,3 @@ STEP = data.StructLayout(
 )
 """One step of the sequencer's program."""
 STEPS = 1 << 10
-INLETS = 1 << 5

@@ -5,13 +5,13 @@ It knows the ports of the link, the memory and the array; it does not know what 
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import ceil_log2
 
 from edge_sdk.firmware_images.contract.geometry import Geometry
-from edge_sdk.firmware_images.gateware.core.control import Condition, Inlet, Outlet
+from edge_sdk.firmware_images.gateware.core.control import Event, Inlet, Outlet
 from edge_sdk.firmware_images.gateware.core.counters import Counters
 from edge_sdk.firmware_images.gateware.core.gearbox import Gearbox
 from edge_sdk.firmware_images.gateware.core.issue import Issue
@@ -90,9 +90,11 @@ class Core(wiring.Component):
         accept, done = self._strobe(Outlet.ACCEPT), self._strobe(Outlet.DONE)
         self._task = task = Signal.like(link.task.payload)
         self._aborted = aborted = Signal()
+        taken = Signal()
         m.d.comb += [
             link.task.ready.eq(accept),
-            self._sequencer.restart.eq(self._busy & link.abort),
+            taken.eq(accept & link.task.valid),
+            self._sequencer.restart.eq((self._busy | taken) & link.abort),
             link.fault.eq(Cat(self._register(Outlet.FAULT_LOW), self._register(Outlet.FAULT_HIGH))),
             link.code.eq(self._register(Outlet.DONE, 8)),
             link.mantissa.eq(self._register(Outlet.MANTISSA)),
@@ -102,10 +104,11 @@ class Core(wiring.Component):
         m.d.sync += link.done.eq(done & self._busy)
         with m.If(done):
             m.d.sync += [self._busy.eq(0), aborted.eq(0)]
-        with m.Elif(accept):
-            m.d.sync += [self._busy.eq(1), task.eq(link.task.payload)]
-        with m.Elif(self._sequencer.restart):
-            m.d.sync += aborted.eq(1)
+        with m.Else():
+            with m.If(taken):
+                m.d.sync += [self._busy.eq(1), task.eq(link.task.payload)]
+            with m.If(self._sequencer.restart):
+                m.d.sync += aborted.eq(1)
 
     def _ask_memory(self) -> None:
         """Requests, and the two ways of what comes."""
@@ -219,7 +222,7 @@ class Core(wiring.Component):
     def _inlets(self) -> None:
         """What the sequencer sees."""
         m, link, task, vector = self._m, self.link, self._task, self._vector
-        inlets, conditions = self._sequencer.inlets, self._sequencer.conditions
+        inlets, events = self._sequencer.inlets, self._sequencer.events
         found = Cat(0 for _ in range(ceil_log2(self.geometry.halfwords_per_word)))
         found = Cat(found, self.memory.found)
         start = Mux(task.task == Task.HEAD, link.head, link.body)
@@ -230,7 +233,9 @@ class Core(wiring.Component):
             Inlet.FOUND_LOW: found[:16],
             Inlet.FOUND_HIGH: found[16:],
             Inlet.TOKEN: task.token,
-            Inlet.TASK: Cat(task.task.as_value(), Signal(6), task.top_k),
+            Inlet.TASK: Cat(
+                task.task.as_value(), Const(0, 4), self._busy, self._aborted, task.top_k
+            ),
             Inlet.START_LOW: start[:16],
             Inlet.START_HIGH: start[16:],
         }
@@ -243,12 +248,11 @@ class Core(wiring.Component):
                 values[Inlet(first + index)] = value[16 * index : 16 * index + 16]
         m.d.comb += [inlets[inlet].eq(value) for inlet, value in values.items()]
         m.d.comb += [
-            conditions[Condition.IDLE].eq(
+            events[Event.IDLE].eq(
                 ~self._issue.running & ~vector.busy & ~self.array.busy & self._top.idle
             ),
-            conditions[Condition.MEMORY].eq(self._gearbox.halfwords.valid),
-            conditions[Condition.TASK].eq(link.task.valid),
-            conditions[Condition.ABORTED].eq(self._aborted),
-            conditions[Condition.ASKED].eq(~self._asking),
-            conditions[Condition.QUIET].eq(self.memory.request.ready),
+            events[Event.MEMORY].eq(self._gearbox.halfwords.valid),
+            events[Event.TASK].eq(link.task.valid),
+            events[Event.ASKED].eq(~self._asking),
+            events[Event.QUIET].eq(self.memory.request.ready),
         ]

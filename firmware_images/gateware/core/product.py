@@ -1,16 +1,17 @@
 """Products of 24 by 32 bits, rounded to 16: five multipliers and what joins them.
 
-It knows `>>r` of docs/accelerator-isa.md for four shifts; other shifts are made by a power of two in
-a factor. It does not know what the factors are.
+It knows `>>r` of docs/accelerator-isa.md for four shifts; others are made by a power of two in a
+factor. It does not know what the factors are.
 """
 
 from __future__ import annotations
 
-from amaranth.hdl import Array, Cat, Module, Signal, signed
+from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from edge_sdk.firmware_images.gateware.core.adder import add_carry
+from edge_sdk.firmware_images.gateware.core.choice import choose
 
 LOW = 17
 """Bits of the low part of a factor: unsigned, as a signed 18-bit multiplier takes it."""
@@ -76,9 +77,9 @@ class Product(wiring.Component):
                 high.eq(top),
                 middle.eq(lh + hl),
                 self.total.eq(Cat(low[:LOW], (Cat(low[LOW:], high).as_signed() + middle)[:39])),
-                window.eq(Array([extended[at : at + _WINDOW] for at in DROPS])[self.drop]),
-                half.eq(Array([self.total[at - 1] if at else 0 for at in DROPS])[self.drop]),
-                over.eq(~Array([same_16, same_32, same_48, 1])[self.drop]),
+                window.eq(choose(self.drop, [extended[at : at + _WINDOW] for at in DROPS])),
+                half.eq(choose(self.drop, [self.total[at - 1] if at else 0 for at in DROPS])),
+                over.eq(~choose(self.drop, [same_16, same_32, same_48, 1])),
                 negative.eq(self.total[-1]),
                 self.result.eq(add_carry(window, 0, half)),
                 self.over.eq(over),

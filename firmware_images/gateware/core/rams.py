@@ -5,19 +5,20 @@ It knows which RAM an operand stands in and the link's window; it does not know 
 
 from __future__ import annotations
 
-from amaranth.hdl import Array, Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from edge_sdk.firmware_images.contract.geometry import Geometry, Ram
+from edge_sdk.firmware_images.gateware.core.choice import choose
 
 OPERANDS = 3
 
 
 class Rams(wiring.Component):
-    """X, S, A and B. What is read comes one cycle after its address.
+    """X, S, A and B. What is read comes two cycles after its address.
 
     Operands in different RAMs are read in one cycle. If `shared`, operands may stand in one RAM:
     all RAMs then see the address of operand `turn`. While `window` the link reads and writes.
@@ -76,13 +77,16 @@ class Rams(wiring.Component):
                 write.data.eq(value),
                 write.en.eq((ram == one) & Mux(self.window, self.window_write, self.write)),
             ]
+            held = Signal(16, reset_less=True, name=f"held_{one.name}")
             with m.If(self.enable):
-                m.d.sync += out.eq(port.data)
-            read.append(out)
-        looked = Signal(2)
-        m.d.sync += looked.eq(self.window_ram)
-        choice = Signal(2)
-        m.d.comb += choice.eq(Mux(self.window, looked, self.rams[0]))
+                # The first register is the block RAM's own.
+                m.d.sync += [out.eq(port.data), held.eq(out)]
+            read.append(held)
+        looked, choice = Signal(2), Signal(2)
+        m.d.sync += [
+            looked.eq(self.window_ram),
+            choice.eq(Mux(self.window, looked, self.rams[0])),
+        ]
         for index, select in enumerate([choice, self.rams[1], self.rams[2]]):
-            m.d.comb += self.values[index].eq(Array(read)[select])
+            m.d.comb += self.values[index].eq(choose(select, read))
         return m

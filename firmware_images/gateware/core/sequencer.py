@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from edge_sdk.firmware_images.gateware.core.adder import add_carry
+from edge_sdk.firmware_images.gateware.core.choice import choose
 from edge_sdk.firmware_images.gateware.core.control import (
-    INLETS,
     STEP,
     STEPS,
     Alu,
-    Condition,
+    Event,
     Flow,
     Inlet,
     Outlet,
@@ -35,9 +35,10 @@ class Sequencer(wiring.Component):
     """Runs `program` from its first step on; `restart` begins again there.
 
     A step is fetched, then reads its source (and waits), then computes, writes and jumps: a jump
-    that is taken costs two cycles more. What a step writes to an outlet can be read from an inlet
-    by the next step but one. `taken` is high in the cycle in which a step reads Inlet.MEMORY,
-    `put` in the one in which `bus` is for the outlet `port`.
+    that is taken costs two cycles more. `taken` is high in the cycle in which a step reads
+    Inlet.MEMORY. What a step writes to an outlet leaves it a cycle later: `put` is high while `bus`
+    is for the outlet `port`. So an inlet shows what came of it to the third step after it; the
+    product, which is made in here, to the second.
     """
 
     def __init__(self, program: Sequence[int]) -> None:
@@ -47,8 +48,8 @@ class Sequencer(wiring.Component):
         super().__init__(
             {
                 "restart": In(1),
-                "conditions": In(len(Condition)),
-                "inlets": In(data.ArrayLayout(16, INLETS)),
+                "events": In(len(Event)),
+                "inlets": In(data.ArrayLayout(16, len(Inlet))),
                 "rams": In(data.ArrayLayout(2, 3)),
                 "port": Out(5),
                 "taken": Out(1),
@@ -64,24 +65,27 @@ class Sequencer(wiring.Component):
         self._quotient = Signal(16)
         self._step = step = Signal(STEP)  # the step that computes
         self._live = live = Signal()
-        self._jump = Signal()
-        conditions = Signal(len(Condition))
-        m.d.comb += [
-            conditions.eq(self.conditions),
-            conditions[Condition.ALWAYS].eq(1),
-            conditions[Condition.ZERO].eq(self._a == 0),
-            conditions[Condition.CARRY].eq(self._carry),
-            conditions[Condition.NEGATIVE].eq(self._a[15]),
-            self._jump.eq(live & step.flow[1] & (Array(conditions)[step.condition] ^ step.flow[0])),
+        self._jump, self._put = Signal(), Signal()
+        self._result = Signal(16)
+        m.d.sync += [
+            self.put.eq(self._put & ~self.restart),
             self.port.eq(step.port),
-            self.put.eq(live & step.out),
+            self.bus.eq(self._result),
         ]
-        fetched, valid = self._fetch(conditions)
+        # In the order of Condition.
+        conditions = [Const(1, 1), self._a == 0, self._carry, self._a[15]]
+        m.d.comb += [
+            self._jump.eq(
+                live & step.flow[1] & (choose(step.condition, conditions) ^ step.flow[0])
+            ),
+            self._put.eq(live & step.out),
+        ]
+        fetched, valid = self._fetch()
         source = self._read(fetched, valid)
         self._compute(source)
         return m
 
-    def _fetch(self, conditions: Value) -> tuple[data.View, Value]:
+    def _fetch(self) -> tuple[data.View, Value]:
         """The step that reads its source, and whether it does so in this cycle."""
         m = self._m
         size = 1 << ceil_log2(len(self.program))
@@ -92,7 +96,7 @@ class Sequencer(wiring.Component):
         following, address = Signal(range(size)), Signal(range(size))
         target = self._step.target
         m.d.comb += [
-            wait.eq(live & (step.flow == Flow.WAIT) & ~Array(conditions)[step.condition]),
+            wait.eq(live & (step.flow == Flow.WAIT) & ~choose(step.condition, list(self.events))),
             address.eq(
                 Mux(
                     self._jump,
@@ -117,32 +121,35 @@ class Sequencer(wiring.Component):
         read, write = registers.read_port(domain="comb"), registers.write_port()
         factors = [Signal(16, reset_less=True, name=name) for name in ("factor", "multiplier")]
         for outlet, factor in zip((Outlet.FACTOR, Outlet.MULTIPLY), factors, strict=True):
-            with m.If(self.put & (self.port == outlet)):
-                m.d.sync += factor.eq(self.bus)
+            with m.If(self._put & (computing.port == outlet)):
+                m.d.sync += factor.eq(self._result)
         product = Signal(32)
         m.d.comb += product.eq(factors[0] * factors[1])
-        inlets = [self.inlets[index] for index in range(INLETS)]
-        inlets[Inlet.PRODUCT_LOW], inlets[Inlet.PRODUCT_HIGH] = product[:16], product[16:]
+        inlets = [self.inlets[index] for index in range(len(Inlet))]
         inlets[Inlet.QUOTIENT] = self._quotient
-        operand = Cat(Array(self.rams)[step["from"][:2]], Const(OPERAND_BASE >> 2, 3))
+        operand = Cat(choose(step["from"][:2], list(self.rams)), Const(OPERAND_BASE >> 2, 3))
         source, forward = Signal(16, reset_less=True), Signal()
         m.d.comb += [
             read.addr.eq(Mux(step.source == Source.OPERAND, operand, step["from"])),
             forward.eq(self._live & computing.write & (computing.to == step["from"])),
             write.addr.eq(computing.to),
-            write.data.eq(self.bus),
+            write.data.eq(self._result),
             write.en.eq(self._live & computing.write),
             self.taken.eq(valid & (step.source == Source.INLET) & (step["from"] == Inlet.MEMORY)),
         ]
         m.d.sync += [self._live.eq(valid), computing.eq(step)]
-        with m.If(step.source == Source.NUMBER):
-            m.d.sync += source.eq(step.number)
-        with m.Elif(step.source == Source.INLET):
-            m.d.sync += source.eq(Array(inlets)[step["from"]])
-        with m.Elif(forward & (step.source == Source.REGISTER)):
-            m.d.sync += source.eq(self.bus)
-        with m.Else():
-            m.d.sync += source.eq(read.data)
+        early = Mux(
+            step.source == Source.NUMBER,
+            step.number,
+            Mux(step.source == Source.INLET, choose(step["from"], inlets), read.data),
+        )
+        m.d.sync += source.eq(
+            Mux(
+                step.source == Source.PRODUCT,
+                product.word_select(step["from"][0], 16),
+                Mux(forward & (step.source == Source.REGISTER), self._result, early),
+            )
+        )
         return source
 
     def _compute(self, b: Value) -> None:
@@ -164,7 +171,7 @@ class Sequencer(wiring.Component):
             with m.If(b[index]):
                 m.d.comb += length.eq(index + 1)
         bit = Cat(b[:4] == i for i in range(16))
-        m.d.comb += self.bus.eq(
+        m.d.comb += self._result.eq(
             Mux(
                 other & ~divide,
                 Mux(inverted, length, Mux(use, bit, a & b)),
@@ -172,10 +179,10 @@ class Sequencer(wiring.Component):
             )
         )
         with m.If(live & ~step.keep):
-            m.d.sync += a.eq(self.bus)
+            m.d.sync += a.eq(self._result)
         with m.If(live & use & ~other):
             m.d.sync += carry.eq(total[16] ^ inverted)
         with m.If(live & divide):
             m.d.sync += quotient.eq(Cat(fits, quotient[:15]))
-        with m.If(self.put & (self.port == Outlet.QUOTIENT)):
-            m.d.sync += quotient.eq(self.bus)
+        with m.If(self._put & (step.port == Outlet.QUOTIENT)):
+            m.d.sync += quotient.eq(self._result)

@@ -5,6 +5,8 @@ It knows docs/accelerator-isa.md's ACT up to g; it does not know where the numbe
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
@@ -28,9 +30,7 @@ class Sigmoid(wiring.Component):
         """A value and the step to the next one in one block RAM."""
         m = Module()
         table = sigmoid_table()
-        init = [
-            {"value": low, "step": high - low} for low, high in zip(table, table[1:], strict=False)
-        ]
+        init = [{"value": low, "step": high - low} for low, high in pairwise(table)]
         m.submodules.table = store = Memory(shape=ENTRY, depth=len(init), init=init)
         port = store.read_port()
         # y = p + 32768: the sign bit turned over.

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
-from amaranth.lib import stream, wiring
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
@@ -17,7 +17,10 @@ from edge_sdk.firmware_images.contract.geometry import ACCUMULATOR_BITS, MAX_TOP
 from edge_sdk.firmware_images.gateware.core.control import TOTAL
 
 _INDEX_BITS = ceil_log2(MAX_TOP_K)
-_MOST = (1 << (ACCUMULATOR_BITS - 1)) - 1
+_SIGN = 1 << (ACCUMULATOR_BITS - 1)
+_MOST = 2 * _SIGN - 1
+_ITEM = data.StructLayout({"row": 16, "sum": ACCUMULATOR_BITS})
+"""As kept: with the sign turned over, sums compare as unsigned numbers, in one carry chain."""
 
 
 class TopK(wiring.Component):
@@ -46,13 +49,14 @@ class TopK(wiring.Component):
         m = Module()
         # A scan is over before anybody else reads: no bypass around the block RAM.
         m.submodules.store = store = Memory(
-            shape=TOTAL, depth=MAX_TOP_K, init=[], attrs={"no_rw_check": 1, "ram_style": "block"}
+            shape=_ITEM, depth=MAX_TOP_K, init=[], attrs={"no_rw_check": 1, "ram_style": "block"}
         )
         read, write = store.read_port(domain="comb"), store.write_port()
         size, at = Signal.like(self.count), Signal.like(self.count)
-        smallest = Signal(signed(ACCUMULATOR_BITS), init=_MOST)
+        smallest = Signal(ACCUMULATOR_BITS, init=_MOST)
         smallest_at, gone = Signal(_INDEX_BITS), Signal(_INDEX_BITS)
-        found, candidate = Signal(TOTAL, reset_less=True), Signal(TOTAL, reset_less=True)
+        found, candidate = Signal(_ITEM, reset_less=True), Signal(_ITEM, reset_less=True)
+        coming = Signal(_ITEM)
         scanning, decide, full, lower, put = Signal(), Signal(), Signal(), Signal(), Signal()
         # Of the item that is read, found, and the candidate: that it is one that stays.
         stays = [Signal(name=f"stays{index}") for index in range(3)]
@@ -63,7 +67,10 @@ class TopK(wiring.Component):
             put.eq(stays[2] | (decide & ~full)),
             stays[0].eq(scanning & (at != gone)),
             read.addr.eq(Mux(scanning, at, self.index)),
-            self.item.eq(found),
+            coming.row.eq(self.sums.payload.row),
+            coming.sum.eq(self.sums.payload.sum ^ _SIGN),
+            self.item.row.eq(found.row),
+            self.item.sum.eq(found.sum ^ _SIGN),
             write.addr.eq(self.count),
             write.data.eq(candidate),
             write.en.eq(put),
@@ -71,7 +78,7 @@ class TopK(wiring.Component):
         ]
         m.d.sync += [
             found.eq(read.data),
-            candidate.eq(Mux(stays[1], found, self.sums.payload)),
+            candidate.eq(Mux(stays[1], found, coming)),
             *(after.eq(before) for before, after in pairwise(stays)),
             # A sum is looked at for one cycle, and taken in the next unless it has to wait.
             decide.eq(self.sums.valid & self.idle & ~self.sums.ready),

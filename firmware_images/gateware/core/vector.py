@@ -19,7 +19,7 @@ from edge_sdk.firmware_images.gateware.core.sigmoid import Sigmoid
 
 SQUARES_BITS = 48
 QUANTISER_DROP = 22
-_SHIFTED = 3
+_SHIFTED = 4
 """Cycles after an element was issued until its first operand stands shifted in a register."""
 _SATURATED, _ADDED = RESULT_DELAY + 1, RESULT_DELAY + 2
 """Cycles after the factors stood in registers."""
@@ -118,8 +118,9 @@ class Vector(wiring.Component):
         operands = [
             Signal(signed(16), reset_less=True, name=f"operand{i}") for i in range(OPERANDS)
         ]
+        capture = self._delay(self.capture, 1, "capture")[1]
         for index, operand in enumerate(operands):
-            with m.If(self.enable & self.capture[index]):
+            with m.If(self.enable & capture[index]):
                 m.d.sync += operand.eq(self.values[index])
         self._first = operands[0]
         numbers = self._delay(self.operand, _SHIFTED - 1, "number")
@@ -128,7 +129,7 @@ class Vector(wiring.Component):
         )
         shifted = Signal(signed(32), reset_less=True)
         complement = Signal(signed(18), reset_less=True)
-        bound = numbers[1][:16]
+        bound = numbers[2][:16]
         subtrahend = Mux(mode.three, operands[1], Cat(bound, Const(0, 1)).as_signed())
         multiplicand = Mux(mode.scale, Cat(self.scale, Const(0, 1)).as_signed(), operands[0])
         with m.If(self.enable):
@@ -139,7 +140,7 @@ class Vector(wiring.Component):
         m.d.comb += self._sigmoid.number.eq(shifted)
         own = Mux(mode.sigmoid, complement[:17].as_signed(), first[1])
         owns = self._delay(own, SIGMOID_DELAY, "own")
-        bounds = self._delay(Mux(mode.sigmoid, numbers[2][:16], 0), SIGMOID_DELAY, "bound")
+        bounds = self._delay(Mux(mode.sigmoid, numbers[3][:16], 0), SIGMOID_DELAY, "bound")
         added = Signal(signed(17))
         with m.If(self.enable):
             m.d.sync += [
@@ -147,7 +148,7 @@ class Vector(wiring.Component):
                     Mux(
                         mode.act,
                         self._sigmoid.result,
-                        Mux(mode.three, complement, Mux(mode.two, second[1], numbers[2])),
+                        Mux(mode.three, complement, Mux(mode.two, second[1], numbers[3])),
                     )
                 ),
                 product.b.eq(Mux(mode.act, owns[-1] << 1, shifted)),

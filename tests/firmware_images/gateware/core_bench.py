@@ -105,7 +105,7 @@ class Bench:
         ctx.set(self.link.ram, ram)
         for address in range(self.geometry.depth(ram)):
             ctx.set(self.link.ram_address, address)
-            await ctx.tick()
+            await ctx.tick().repeat(2)
             value = ctx.get(self.link.ram_read_data)
             values.append(value - 65536 if value >= 32768 else value)
         return values

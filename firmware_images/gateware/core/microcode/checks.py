@@ -12,12 +12,12 @@ from edge_sdk.firmware_images.gateware.core.microcode.registers import (
     ADDRESS,
     ADDRESS_HIGH,
     LAST,
-    N,
     OPERANDS,
     T0,
     T1,
     T2,
     T3,
+    N,
 )
 
 ZERO_BAD = (Condition.ZERO, "bad")

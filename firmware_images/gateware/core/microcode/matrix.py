@@ -8,7 +8,7 @@ from __future__ import annotations
 from edge_sdk.firmware_images.contract.geometry import MAX_TOP_K, Geometry
 from edge_sdk.firmware_images.contract.isa import Flag, Op
 from edge_sdk.firmware_images.gateware.core.assembler import Assembler
-from edge_sdk.firmware_images.gateware.core.control import Alu, Condition, Inlet, Outlet
+from edge_sdk.firmware_images.gateware.core.control import Alu, Condition, Half, Inlet, Outlet
 from edge_sdk.firmware_images.gateware.core.microcode import checks
 from edge_sdk.firmware_images.gateware.core.microcode.checks import BORROW_BAD, ZERO_BAD
 from edge_sdk.firmware_images.gateware.core.microcode.quantise import FIVE, ratio
@@ -20,7 +20,6 @@ from edge_sdk.firmware_images.gateware.core.microcode.registers import (
     FACTOR,
     HALF_SHIFT,
     LARGEST,
-    N,
     OFFSET,
     OP,
     OPERANDS,
@@ -30,6 +29,7 @@ from edge_sdk.firmware_images.gateware.core.microcode.registers import (
     T0,
     T1,
     T4,
+    N,
     mode,
 )
 
@@ -43,8 +43,8 @@ def write(a: Assembler, geometry: Geometry) -> None:
     a.put(Outlet.FACTOR, ROW)
     a.put(Outlet.MULTIPLY, _ROWS)
     a.pause()
-    a.copy(T0, Inlet.PRODUCT_LOW)
-    a.copy(T1, Inlet.PRODUCT_HIGH)
+    a.copy(T0, Half.LOW)
+    a.copy(T1, Half.HIGH)
     checks.reach(a, geometry, T0, T1)
     a.put(Outlet.COLUMNS, N, when=BORROW_BAD)
     a.put(Outlet.READ, 1)
@@ -85,9 +85,9 @@ def _mantissa(a: Assembler) -> None:
     a.put(Outlet.FACTOR, FACTOR, when=(Condition.ZERO, "extreme"))
     a.put(Outlet.MULTIPLY, RATIO)
     a.pause()
-    a.load(Inlet.PRODUCT_LOW)
+    a.load(Half.LOW)
     a.add(0x8000)
-    a.load(Inlet.PRODUCT_HIGH)
+    a.load(Half.HIGH)
     a.do(Alu.ADD_CARRY, 0, when=(Condition.ALWAYS, "mantissa"))
     a.label("extreme")
     a.load(LARGEST)
@@ -101,7 +101,7 @@ def _shift(a: Assembler) -> None:
     """A = t, from 0 to 40."""
     checks.shift_of(a)
     a.pause()
-    a.load(Inlet.PRODUCT_HIGH)
+    a.load(Half.HIGH)
     a.add(0x200)
     a.mask(0x3FF)
     a.subtract(0x200)

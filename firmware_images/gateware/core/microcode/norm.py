@@ -5,10 +5,19 @@ It knows NRM in docs/accelerator-isa.md; it does not know what the root is for.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from edge_sdk.firmware_images.contract.geometry import Geometry
 from edge_sdk.firmware_images.contract.isa import EPSILON_MANTISSA_BITS, Flag, Op
 from edge_sdk.firmware_images.gateware.core.assembler import Assembler
-from edge_sdk.firmware_images.gateware.core.control import Alu, Condition, Inlet, Outlet
+from edge_sdk.firmware_images.gateware.core.control import (
+    Alu,
+    Condition,
+    Event,
+    Half,
+    Inlet,
+    Outlet,
+)
 from edge_sdk.firmware_images.gateware.core.microcode import checks
 from edge_sdk.firmware_images.gateware.core.microcode.checks import BORROW_BAD
 from edge_sdk.firmware_images.gateware.core.microcode.registers import (
@@ -19,7 +28,6 @@ from edge_sdk.firmware_images.gateware.core.microcode.registers import (
     FACTOR,
     HALF_SHIFT,
     LAST,
-    N,
     OFFSET,
     OP,
     RATIO,
@@ -32,6 +40,7 @@ from edge_sdk.firmware_images.gateware.core.microcode.registers import (
     T3,
     T4,
     T5,
+    N,
     mode,
 )
 from edge_sdk.firmware_images.gateware.core.microcode.tasks import returns
@@ -98,11 +107,11 @@ def _epsilon(a: Assembler) -> None:
     a.store(T4)
     checks.shift_of(a)
     a.load(T4)
-    a.add(Inlet.PRODUCT_HIGH, to=_SHIFT)
+    a.add(Half.HIGH, to=_SHIFT)
     a.put(Outlet.FACTOR, 65536 >> EPSILON_MANTISSA_BITS)
     a.put(Outlet.MULTIPLY, EXTRA)
     a.load(_MAX_EPSILON_SHIFT)
-    a.subtract(Inlet.PRODUCT_HIGH)
+    a.subtract(Half.HIGH)
     a.add(T4, to=T4)
     a.load(EXTRA)
     a.mask((1 << EPSILON_MANTISSA_BITS) - 1, to=T3)
@@ -115,7 +124,7 @@ def _epsilon(a: Assembler) -> None:
 
 def _squares(a: Assembler) -> None:
     """Sa, and Sx * factor >> (shift + b)."""
-    a.load(0, wait=Condition.IDLE)
+    a.load(0, wait=Event.IDLE)
     a.load(_SUM[0])
     a.add(Inlet.OWN0, to=_SUM[0])
     for register, inlet in zip(_SUM[1:], (Inlet.OWN1, Inlet.OWN2, 0), strict=True):
@@ -135,8 +144,8 @@ def _squares(a: Assembler) -> None:
     for index, value in enumerate(_VALUE[:-1]):
         a.put(Outlet.MULTIPLY, value)
         a.pause()
-        a.add(Inlet.PRODUCT_LOW, to=value)
-        a.load(Inlet.PRODUCT_HIGH)
+        a.add(Half.LOW, to=value)
+        a.load(Half.HIGH)
         a.do(Alu.ADD_CARRY, 0, to=T3 if index == 2 else None)
     a.copy(T4, _SHIFT)
     _call(a, "shift_right", "shifted")
@@ -166,14 +175,14 @@ def _normalise(a: Assembler) -> None:
     a.put(Outlet.FACTOR, 0x8000)
     a.add(64, out=Outlet.MULTIPLY)
     a.load(T4)
-    a.load(Inlet.PRODUCT_HIGH, unless=(Condition.NEGATIVE, "halved"))
+    a.load(Half.HIGH, unless=(Condition.NEGATIVE, "halved"))
     a.copy(T3, T1)
     a.copy(T2, T0)
     a.copy(T1, 0)
     a.copy(T0, 0)
     a.load(T4)
     a.add(32, to=T4)
-    a.load(Inlet.PRODUCT_HIGH)
+    a.load(Half.HIGH)
     a.label("halved")
     a.subtract(32, to=HALF_SHIFT)
     _call(a, "shift_right", "normal")
@@ -189,7 +198,7 @@ def _root(a: Assembler) -> None:
     a.put(Outlet.FACTOR, _HALF_ROOT_2)
     a.add(1)
     a.load(0xFFFF, to=ROOT, when=(Condition.ZERO, "pop"))
-    a.load(Inlet.PRODUCT_HIGH)
+    a.load(Half.HIGH)
     a.add(_TANGENT, to=ROOT)
     a.load(0, unless=(Condition.CARRY, "newton"))
     a.copy(ROOT, 0xFFFF)
@@ -202,14 +211,14 @@ def _root(a: Assembler) -> None:
         a.load(ROOT)
         a.subtract(Inlet.QUOTIENT, out=Outlet.MULTIPLY)
         a.pause()
-        a.load(Inlet.PRODUCT_HIGH, when=(Condition.CARRY, "pop"))
+        a.load(Half.HIGH, when=(Condition.CARRY, "pop"))
         a.add(Inlet.QUOTIENT, to=ROOT)
     a.put(Outlet.FACTOR, ROOT)
     a.put(Outlet.MULTIPLY, ROOT)
     a.load(T0)
-    a.subtract(Inlet.PRODUCT_LOW)
+    a.subtract(Half.LOW)
     a.load(T1)
-    a.do(Alu.SUBTRACT_BORROW, Inlet.PRODUCT_HIGH)
+    a.do(Alu.SUBTRACT_BORROW, Half.HIGH)
     a.load(ROOT, unless=(Condition.CARRY, "pop"))
     a.subtract(1, to=ROOT, when=(Condition.ALWAYS, "pop"))
 
@@ -227,7 +236,7 @@ def _shift_right(a: Assembler) -> None:
     a.label("halfwords")
     a.subtract(16)
     a.load(0, keep=True, when=(Condition.CARRY, "bits"))
-    for to, source in zip(_VALUE[:-1], _VALUE[1:], strict=True):
+    for to, source in pairwise(_VALUE):
         a.copy(to, source)
     a.copy(T3, 0, when=(Condition.ALWAYS, "halfwords"))
     a.label("bits")
@@ -237,10 +246,10 @@ def _shift_right(a: Assembler) -> None:
     a.do(Alu.BIT, T4, out=Outlet.FACTOR)
     a.put(Outlet.MULTIPLY, T0)
     a.pause()
-    a.copy(T0, Inlet.PRODUCT_HIGH)
-    for low, high in zip(_VALUE[:-1], _VALUE[1:], strict=True):
+    a.copy(T0, Half.HIGH)
+    for low, high in pairwise(_VALUE):
         a.put(Outlet.MULTIPLY, high)
         a.load(low)
-        a.add(Inlet.PRODUCT_LOW, to=low)
-        a.copy(high, Inlet.PRODUCT_HIGH)
+        a.add(Half.LOW, to=low)
+        a.copy(high, Half.HIGH)
     a.jump("return")

@@ -12,7 +12,14 @@ from edge_sdk.firmware_images.contract.geometry import (
 )
 from edge_sdk.firmware_images.contract.isa import Flag, Op
 from edge_sdk.firmware_images.gateware.core.assembler import Assembler
-from edge_sdk.firmware_images.gateware.core.control import Alu, Condition, Inlet, Outlet
+from edge_sdk.firmware_images.gateware.core.control import (
+    Alu,
+    Condition,
+    Event,
+    Half,
+    Inlet,
+    Outlet,
+)
 from edge_sdk.firmware_images.gateware.core.microcode import checks
 from edge_sdk.firmware_images.gateware.core.microcode.checks import BORROW_BAD
 from edge_sdk.firmware_images.gateware.core.microcode.registers import (
@@ -20,13 +27,13 @@ from edge_sdk.firmware_images.gateware.core.microcode.registers import (
     ENCODING,
     EXPONENT,
     LARGEST,
-    N,
     OFFSET,
     OP,
     RATIO,
     ROOT,
     ROW,
     T0,
+    N,
     mode,
 )
 
@@ -41,7 +48,7 @@ def write(a: Assembler, geometry: Geometry) -> None:
     """QNT from its label on."""
     _start(a, geometry)
     _rows(a, geometry)
-    a.load(0, wait=Condition.IDLE)
+    a.load(0, wait=Event.IDLE)
     a.put(Outlet.READ, 0)
     _scale(a)
     a.label("quantise")
@@ -83,7 +90,7 @@ def _rows(a: Assembler, geometry: Geometry) -> None:
     a.put(Outlet.FACTOR, 0xCCCD)
     a.put(Outlet.MULTIPLY, T0)
     a.put(Outlet.FACTOR, 0x10000 // (8 * unit))
-    a.put(Outlet.MULTIPLY, Inlet.PRODUCT_HIGH, when=(Condition.ALWAYS, "row"))
+    a.put(Outlet.MULTIPLY, Half.HIGH, when=(Condition.ALWAYS, "row"))
     a.label("digits")
     a.load(N)
     a.add(DIGITS_PER_BYTE * _BYTES * unit - 1, to=T0)
@@ -91,7 +98,7 @@ def _rows(a: Assembler, geometry: Geometry) -> None:
     a.put(Outlet.MULTIPLY, T0)
     a.pause()
     a.label("row")
-    a.load(Inlet.PRODUCT_HIGH, to=ROW)
+    a.load(Half.HIGH, to=ROW)
     for _ in range(unit.bit_length() - 1):
         a.add(ROW, to=ROW)
 
@@ -113,20 +120,20 @@ def _scale(a: Assembler) -> None:
     a.do(Alu.BIT, T0, out=Outlet.FACTOR, keep=True)
     a.put(Outlet.MULTIPLY, Inlet.LARGEST_LOW, when=(Condition.NEGATIVE, "shrink"))
     a.put(Outlet.DROP, 0)
-    a.copy(LARGEST, Inlet.PRODUCT_LOW, when=(Condition.ALWAYS, "factor"))
+    a.copy(LARGEST, Half.LOW, when=(Condition.ALWAYS, "factor"))
     a.label("shrink")
     a.put(Outlet.DROP, 1)
-    a.load(Inlet.PRODUCT_LOW)
+    a.load(Half.LOW)
     a.add(0x8000)
-    a.load(Inlet.PRODUCT_HIGH)
+    a.load(Half.HIGH)
     a.do(Alu.ADD_CARRY, 0)
     a.put(Outlet.MULTIPLY, Inlet.LARGEST_HIGH)
     a.pause()
-    a.add(Inlet.PRODUCT_LOW, to=LARGEST)
+    a.add(Half.LOW, to=LARGEST)
     a.label("factor")
     checks.halve(a, LARGEST)
     a.load(_NUMERATOR_HIGH)
-    a.put(Outlet.QUOTIENT, Inlet.PRODUCT_HIGH)
+    a.put(Outlet.QUOTIENT, Half.HIGH)
     a.divide(LARGEST)
     a.put(Outlet.SCALE, Inlet.QUOTIENT)
 
@@ -138,7 +145,7 @@ def ratio(a: Assembler, name: str) -> None:
     a.load(LARGEST, when=(Condition.ZERO, f"{name}_zero"))
     checks.halve(a, ROOT)
     a.pause()
-    a.put(Outlet.QUOTIENT, Inlet.PRODUCT_HIGH)
+    a.put(Outlet.QUOTIENT, Half.HIGH)
     a.divide(ROOT)
     a.copy(RATIO, Inlet.QUOTIENT, when=(Condition.ALWAYS, name))
     a.label(f"{name}_zero")

@@ -9,7 +9,15 @@ from edge_sdk.firmware_images.contract.geometry import Geometry, Ram
 from edge_sdk.firmware_images.contract.isa import ALLOWED_FLAGS, INSTRUCTION_HALFWORDS, Op
 from edge_sdk.firmware_images.contract.wire import Code
 from edge_sdk.firmware_images.gateware.core.assembler import Assembler
-from edge_sdk.firmware_images.gateware.core.control import Alu, Condition, Inlet, Outlet
+from edge_sdk.firmware_images.gateware.core.control import (
+    ABORTED,
+    BUSY,
+    Alu,
+    Condition,
+    Event,
+    Inlet,
+    Outlet,
+)
 from edge_sdk.firmware_images.gateware.core.microcode.checks import ZERO_BAD
 from edge_sdk.firmware_images.gateware.core.microcode.registers import (
     BLOCK,
@@ -59,9 +67,11 @@ def write(a: Assembler, geometry: Geometry) -> None:
 
 def _power_on(a: Assembler, geometry: Geometry) -> None:
     a.put(Outlet.STOP, 0)
-    a.load(0, unless=(Condition.ABORTED, "begin"))
-    a.load(0, wait=Condition.ASKED)
-    a.load(0, wait=Condition.QUIET)
+    a.load(Inlet.TASK)
+    a.mask(ABORTED)
+    a.load(0, when=(Condition.ZERO, "begin"))
+    a.load(0, wait=Event.ASKED)
+    a.load(0, wait=Event.QUIET)
     a.put(Outlet.DONE, Code.WATCHDOG)
     a.label("begin")
     for ram in Ram:
@@ -73,10 +83,14 @@ def _power_on(a: Assembler, geometry: Geometry) -> None:
 
 def _wait(a: Assembler) -> None:
     a.label("wait")
-    a.load(0, wait=Condition.TASK)
+    a.load(0, wait=Event.TASK)
     a.put(Outlet.ACCEPT, 0)
     a.pause()
+    a.pause()
     a.load(Inlet.TASK)
+    a.mask(BUSY)
+    # It may have been taken back before it moved.
+    a.load(Inlet.TASK, when=(Condition.ZERO, "wait"))
     a.mask(3)
     a.subtract(1, when=(Condition.ZERO, "program"))
     a.subtract(1, when=(Condition.ZERO, "program"))
@@ -114,7 +128,7 @@ def _fetch(a: Assembler) -> None:
     a.load(PC_HIGH)
     a.do(Alu.ADD_CARRY, 0, to=PC_HIGH)
     a.label("ask")
-    a.load(PC, out=Outlet.ADDRESS_LOW, wait=Condition.ASKED)
+    a.load(PC, out=Outlet.ADDRESS_LOW, wait=Event.ASKED)
     a.add(INSTRUCTION_HALFWORDS, to=T0)
     a.load(PC_HIGH, out=Outlet.ADDRESS_HIGH)
     a.do(Alu.ADD_CARRY, 0, to=T1)
@@ -135,14 +149,14 @@ def _fetch(a: Assembler) -> None:
 
 def _pop(a: Assembler) -> None:
     a.label("drain")
-    a.load(0, wait=Condition.IDLE)
+    a.load(0, wait=Event.IDLE)
     a.label("pop")
     a.load(PC)
     a.mask(_BEYOND | _NO_PROGRAM)
     a.load(PC, unless=(Condition.ZERO, "ended"))
     for register in _INSTRUCTION[:-1]:
-        a.copy(register, Inlet.MEMORY, wait=Condition.MEMORY)
-    a.load(Inlet.MEMORY, to=LAST, out=Outlet.RAMS, wait=Condition.MEMORY)
+        a.copy(register, Inlet.MEMORY, wait=Event.MEMORY)
+    a.load(Inlet.MEMORY, to=LAST, out=Outlet.RAMS, wait=Event.MEMORY)
 
 
 def _decode(a: Assembler) -> None:

@@ -8,7 +8,14 @@ from __future__ import annotations
 from edge_sdk.firmware_images.contract.geometry import Geometry
 from edge_sdk.firmware_images.contract.isa import Flag, Op
 from edge_sdk.firmware_images.gateware.core.assembler import Assembler
-from edge_sdk.firmware_images.gateware.core.control import Alu, Condition, Inlet, Outlet
+from edge_sdk.firmware_images.gateware.core.control import (
+    Alu,
+    Condition,
+    Event,
+    Half,
+    Inlet,
+    Outlet,
+)
 from edge_sdk.firmware_images.gateware.core.microcode import checks
 from edge_sdk.firmware_images.gateware.core.microcode.checks import BORROW_BAD
 from edge_sdk.firmware_images.gateware.core.microcode.registers import (
@@ -17,11 +24,11 @@ from edge_sdk.firmware_images.gateware.core.microcode.registers import (
     BLOCK,
     EXTRA,
     FACTOR,
-    N,
     OFFSET,
     OP,
     SQUARES,
     T0,
+    N,
     mode,
 )
 
@@ -43,22 +50,22 @@ def _embed(a: Assembler, geometry: Geometry) -> None:
     a.put(Outlet.FACTOR, FACTOR, when=BORROW_BAD)
     a.put(Outlet.MULTIPLY, Inlet.TOKEN)
     a.load(ADDRESS)
-    a.add(Inlet.PRODUCT_LOW, to=ADDRESS)
+    a.add(Half.LOW, to=ADDRESS)
     a.load(ADDRESS_HIGH)
-    a.do(Alu.ADD_CARRY, Inlet.PRODUCT_HIGH, to=ADDRESS_HIGH)
+    a.do(Alu.ADD_CARRY, Half.HIGH, to=ADDRESS_HIGH)
     a.load(N, when=BORROW_BAD)
     a.add(1, to=T0)
     checks.halve(a, T0)
     a.load(2)
-    a.add(Inlet.PRODUCT_HIGH)
+    a.add(Half.HIGH)
     checks.round_up(a, geometry.halfwords_per_word)
     checks.reach(a, geometry, T0)
     a.put(Outlet.TARGET, OFFSET, when=BORROW_BAD)
     a.put(Outlet.READ, 0)
     a.put(Outlet.MODE, mode(memory=1, byte=1, scale=1, store=1))
     checks.last(a)
-    a.load(Inlet.MEMORY, out=Outlet.SCALE, wait=Condition.MEMORY)
-    a.load(Inlet.MEMORY, to=T0, wait=Condition.MEMORY)
+    a.load(Inlet.MEMORY, out=Outlet.SCALE, wait=Event.MEMORY)
+    a.load(Inlet.MEMORY, to=T0, wait=Event.MEMORY)
     a.subtract(_MAX_EMBEDDING_SHIFT)
     a.load(T0, when=(Condition.CARRY, "row_shift"))
     a.load(_MAX_EMBEDDING_SHIFT)
@@ -80,7 +87,7 @@ def _activate(a: Assembler, geometry: Geometry) -> None:
     a.label("unbound")
     checks.shift_of(a)
     a.put(Outlet.OFFSET1, OFFSET)
-    a.do(Alu.BIT, Inlet.PRODUCT_HIGH, out=Outlet.ONE_HOT)
+    a.do(Alu.BIT, Half.HIGH, out=Outlet.ONE_HOT)
     a.put(Outlet.DROP, 1)
     a.put(Outlet.TARGET, EXTRA)
     checks.last(a)
@@ -103,7 +110,7 @@ def _recur(a: Assembler) -> None:
     checks.shift_below(a, _REC_SHIFTS)
     checks.shift_of(a)
     a.load(1)
-    a.add(Inlet.PRODUCT_HIGH, to=T0)
+    a.add(Half.HIGH, to=T0)
     a.do(Alu.BIT, T0, out=Outlet.ONE_HOT)
     a.put(Outlet.DROP, 1)
     _offsets(a)
@@ -121,7 +128,7 @@ def _product(a: Assembler) -> None:
     a.put(Outlet.PASS, 0)
     a.load(OP)
     a.mask(Flag.KEEP << 8)
-    a.load(0, wait=Condition.IDLE, keep=True)
+    a.load(0, wait=Event.IDLE, keep=True)
     a.load(Inlet.LARGEST_HIGH, when=(Condition.ZERO, "passed"))
     for register, inlet in zip(
         SQUARES, (Inlet.SQUARES0, Inlet.SQUARES1, Inlet.SQUARES2), strict=True
