@@ -152,6 +152,8 @@ class BoardDevice:
 def describe(hello: Hello, uri: str, baud: int | None) -> DeviceInfo:
     """A board as `list_devices` shows it."""
     simulated = SIMULATED in hello.features
+    engine = ", ".join(name for name in hello.features if name != SIMULATED)
+    name = f"virtual {hello.board}{f' ({engine})' if engine else ''}" if simulated else hello.board
     details = {
         "build": hello.build,
         "clock": f"{hello.clock_hz / 1e6:g} MHz",
@@ -164,7 +166,7 @@ def describe(hello: Hello, uri: str, baud: int | None) -> DeviceInfo:
         details["baud"] = str(baud)
     return DeviceInfo(
         uri=uri,
-        name=f"{'virtual ' if simulated else ''}{hello.board}",
+        name=name,
         kind="simulator" if simulated else "board",
         usable=True,
         memory=hello.memory,

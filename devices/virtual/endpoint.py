@@ -131,10 +131,10 @@ class SocketEndpoint:
         try:
             self._server.bind((HOST, port))
             self._server.listen(4)
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             self._server.close()
             raise AccessError(
-                f"port {port} of {HOST} could not be opened: {error.strerror or error}.",
+                f"port {port} of {HOST} could not be opened: {error}.",
                 hint="choose another with --port, or 0 for any free one.",
             ) from error
         self._server.setblocking(False)

@@ -60,6 +60,8 @@ def test_two_terminals(run_command: Run, board: Start) -> None:
     assert first["text"] == second["text"]
     assert first["answer_tokens"] > 0
     assert first["device"] == uri
+    plain = run_command("chat", "--device", uri, stdin=b"Hello!").stderr.decode()
+    assert "the board itself " in plain
     speed = first["readings"]["board_speed"]
     assert speed["unit"] == "tok/s"
     assert speed["value"] > 0
@@ -154,6 +156,7 @@ def test_figures_of_a_link(run_command: Run, board: Start, tiny_model: Path) -> 
         (["board", "sim", "arduino"], 3),
         (["board", "sim", "ulx3s-85f", "--fault", "rain=1"], 2),
         (["board", "sim", "ulx3s-85f", "--engine", "steam"], 2),
+        (["board", "sim", "ulx3s-85f", "--port", "99999"], 4),
         (["board", "measure", "cpu", "--tokens", "0"], 2),
         (["flash", "arduino"], 3),
         (["flash", "ulx3s-85f", "--port", "/dev/no-such-port"], 3),
