@@ -59,7 +59,9 @@ class Link(wiring.Component):
         m = Module()
         code, contents = program.build(self.settings)
         address_bits = (len(contents) - 1).bit_length()
-        m.submodules.ram = ram = memory.Memory(shape=16, depth=len(contents), init=contents)
+        # All that an address can say: reads ahead of a decision may be anywhere.
+        depth = 1 << address_bits
+        m.submodules.ram = ram = memory.Memory(shape=16, depth=depth, init=contents)
         reads, writes = ram.read_port(), ram.write_port(granularity=8)
         m.submodules.processor = processor = Processor(code, address_bits)
         m.submodules.receiver = receiver = FrameReceiver(REQUEST_BYTES)
