@@ -100,7 +100,7 @@ def overlaps(one: Instruction) -> bool:
     return any(ram == target[0] and offset < target[1] < offset + one.n for ram, offset in sources)
 
 
-@pytest.mark.parametrize(("bits", "seed"), [(16, 1), (16, 2), (64, 3)])
+@pytest.mark.parametrize(("bits", "seed"), [(16, 1), (64, 3)])
 def test_random_instructions_equal_the_model(bits: int, seed: int) -> None:
     values = Values(seed)
     geometry = chip(bits)
