@@ -100,7 +100,7 @@ def overlaps(one: Instruction) -> bool:
     return any(ram == target[0] and offset < target[1] < offset + one.n for ram, offset in sources)
 
 
-@pytest.mark.parametrize(("bits", "seed"), [(16, 1), (16, 2), (64, 3)])
+@pytest.mark.parametrize(("bits", "seed"), [(16, 1), (64, 3)])
 def test_random_instructions_equal_the_model(bits: int, seed: int) -> None:
     values = Values(seed)
     geometry = chip(bits)
@@ -187,6 +187,37 @@ def test_a_block_that_rounds_to_one_more_is_not_counted_as_saturated() -> None:
         await bench.compare(ctx)
 
     bench.run(testbench)
+
+
+ROOTS = [
+    # (x, e): N = x * x + e. Newton's steps stop early, one above the root, or at it; near a square
+    # from below and from above; the largest N'; a left and a right shift.
+    (1, 1), (5, 10), (6310, 1023), (15, 30), (8183, 1023), (32, 1), (128, 1), (4203, 1023),
+    (255, 510), (511, 1022), (3, 6), (32767, 1023), (-32768, 0), (23170, 1), (0, 0), (181, 0),
+]  # fmt: skip
+
+
+def test_roots_are_exact() -> None:
+    """M shows one part in 32768 of R."""
+    bench = Bench(b"\xff\x7f" * 2048)
+    score = Instruction(Op.TMV, Flag.TOP, n=1, extra=1, factor=65535, shift=30)
+
+    async def testbench(ctx: Any) -> None:
+        for x, e in ROOTS:
+            await bench.write(ctx, Ram.X, np.full(32, x))
+            for one in (
+                Instruction(Op.NRM, n=1, extra=e),
+                Instruction(Op.QNT, n=1, ram1=Ram.A),
+                score,
+            ):
+                await bench.both(ctx, one)
+            await bench.compare_top(ctx)
+
+    async def fill(ctx: Any) -> None:
+        await bench.write(ctx, Ram.A, np.full(64, 32767))
+        await testbench(ctx)
+
+    bench.run(fill)
 
 
 def test_of_equal_sums_the_lower_row_is_kept() -> None:

@@ -73,7 +73,11 @@ def run(image: bytes, body: int) -> tuple[Outcome, list[int]]:
         # The last instruction of memory, and none behind it.
         (bytes(8176) + assemble(ACT), 4088, 4096, True),
     ],
-)
+    ids=[
+        "halt", "too long", "no opcode", "halt with a flag", "between instructions", "at the end",
+        "far beyond", "off the end",
+    ],
+)  # fmt: skip
 def test_a_program_ends_at_halt_or_at_its_first_bad_instruction(
     image: bytes, body: int, fault: int | None, ran: bool
 ) -> None:
@@ -97,20 +101,14 @@ def test_clear_sets_the_state_to_zero_and_nothing_else() -> None:
     bench.run(testbench)
 
 
-@pytest.mark.parametrize("after", [0, 30, 47, 75, 300])
-def test_an_abort_ends_a_task_and_the_next_one_runs(after: int) -> None:
+def test_an_abort_ends_a_task_and_the_next_one_runs() -> None:
     """In the fetch, in the checks, in a pass, in a stream of weights, between instructions."""
     rows = Instruction(Op.TMV, n=32, extra=60, ram1=Ram.B, factor=40000, shift=20)
-    program = (
-        Instruction(Op.QNT, n=32, ram1=Ram.X),
-        *([rows] * 4),
-        HALT,
-    )
+    program = (Instruction(Op.QNT, n=32, ram1=Ram.X), rows, rows, HALT)
     bench = Bench(assemble(*program))
     link = bench.link
 
-    async def testbench(ctx: Any) -> None:
-        await bench.write(ctx, Ram.X, np.arange(32))
+    async def abort(ctx: Any, after: int) -> None:
         ctx.set(link.task.payload, {"task": Task.BODY, "token": 0, "top_k": 0})
         ctx.set(link.task.valid, 1)
         await ctx.tick().until(link.task.ready)
@@ -125,10 +123,39 @@ def test_an_abort_ends_a_task_and_the_next_one_runs(after: int) -> None:
             cycles += 1
             assert cycles < 300  # the words that are on their way
         assert ctx.get(link.code) == Code.WATCHDOG
+
+    async def testbench(ctx: Any) -> None:
+        await bench.write(ctx, Ram.X, np.arange(32))
+        for after in (0, 1, 20, 30, 47, 75, 110, 300):
+            await abort(ctx, after)
         assert (await bench.task(ctx, Task.BODY)).code == 0
         for one in program:
             bench.model.execute(one)
         await bench.compare(ctx)
+
+    bench.run(testbench)
+
+
+def test_a_task_that_is_taken_back_does_not_run() -> None:
+    bench = Bench(assemble(ACT, HALT))
+    link = bench.link
+
+    async def testbench(ctx: Any) -> None:
+        await ctx.tick().repeat(60)
+        for cycles in range(1, 9):
+            ctx.set(link.task.payload, {"task": Task.BODY, "token": 0, "top_k": 0})
+            ctx.set(link.task.valid, 1)
+            moved = False
+            for _ in range(cycles):
+                moved |= bool(ctx.get(link.task.ready))
+                await ctx.tick()
+            ctx.set(link.task.valid, 0)
+            done = False
+            for _ in range(200):
+                await ctx.tick()
+                done |= bool(ctx.get(link.done))
+            assert done == moved
+        assert moved
 
     bench.run(testbench)
 
