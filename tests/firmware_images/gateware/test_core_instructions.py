@@ -203,21 +203,39 @@ def test_roots_are_exact() -> None:
     score = Instruction(Op.TMV, Flag.TOP, n=1, extra=1, factor=65535, shift=30)
 
     async def testbench(ctx: Any) -> None:
-        for x, e in ROOTS:
+        await bench.write(ctx, Ram.A, np.full(64, 32767))
+        for index, (x, e) in enumerate(ROOTS):
             await bench.write(ctx, Ram.X, np.full(32, x))
-            for one in (
-                Instruction(Op.NRM, n=1, extra=e),
-                Instruction(Op.QNT, n=1, ram1=Ram.A),
-                score,
-            ):
-                await bench.both(ctx, one)
+            await bench.both(ctx, Instruction(Op.NRM, n=1, extra=e))
+            if index % 2 == 0:  # else the activations before meet a new root
+                await bench.both(ctx, Instruction(Op.QNT, n=1, ram1=Ram.A))
+            await bench.both(ctx, score)
             await bench.compare_top(ctx)
 
-    async def fill(ctx: Any) -> None:
-        await bench.write(ctx, Ram.A, np.full(64, 32767))
-        await testbench(ctx)
+    bench.run(testbench)
 
-    bench.run(fill)
+
+@pytest.mark.parametrize(
+    ("gain", "largest", "factor"),
+    [
+        (1, 1, 40001),  # D = 2^15, so that D * C is a half more than a whole number of 2^16
+        (3, 10923, 65535),  # m = 32769, and mn is half of it
+        (32767, 32767, 65535),
+        (-32768, -32768, 65535),  # m = 2^30
+        (1, -32768, 65535),
+    ],
+)
+def test_halves_round_up(gain: int, largest: int, factor: int) -> None:
+    bench = Bench(np.full(4096, gain, "<i2").tobytes())
+    score = Instruction(Op.TMV, Flag.TOP, n=1, extra=1, factor=factor, shift=30)
+
+    async def testbench(ctx: Any) -> None:
+        await bench.write(ctx, Ram.A, np.full(64, largest))
+        for one in (Instruction(Op.NRM, n=1), Instruction(Op.QNT, n=1, ram1=Ram.A), score):
+            await bench.both(ctx, one)
+        await bench.compare_top(ctx)
+
+    bench.run(testbench)
 
 
 def test_of_equal_sums_the_lower_row_is_kept() -> None:

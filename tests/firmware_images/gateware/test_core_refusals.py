@@ -52,6 +52,9 @@ BAD = [
     *(replace(one, extra=25, ram2=Ram.X) for one in (ACT, REC, PRD)),
     *(replace(one, factor=25, ram3=Ram.X) for one in (REC, PRD)),
     *(replace(one, address=END - 3) for one in (EMB, NRM, QNT, TMV, ACT)),
+    # An address, and one plus a length, that look good if only their low half is looked at.
+    *(replace(one, address=0x10000) for one in (EMB, NRM, QNT, TMV, ACT)),
+    *(replace(one, address=0xFFFE) for one in (EMB, NRM, QNT, TMV, ACT)),
     *(replace(one, address=0xFFFFFFFE) for one in (EMB, NRM, QNT, TMV, ACT)),
     replace(NRM, shift=64),
     replace(NRM, shift=-1),
@@ -75,6 +78,10 @@ def test_instructions_up_to_the_limits_run_and_beyond_them_are_refused() -> None
         for one in BAD:
             assert (await bench.both(ctx, one)).code == Code.BAD_OPCODE, one
         await bench.compare(ctx)
+        await bench.both(ctx, replace(QNT, n=16))
+        many = replace(TMV, n=16, extra=32769, flags=Flag.TOP)  # 2^16 + 2 words
+        assert (await bench.both(ctx, many)).code == Code.BAD_OPCODE
+        await bench.both(ctx, QNT)
         # Nor have they touched what TMV needs.
         await bench.both(ctx, TMV)
         await bench.compare(ctx)
