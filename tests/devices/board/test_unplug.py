@@ -19,7 +19,7 @@ from edge_sdk.devices.board.device import BoardDevice
 from edge_sdk.devices.board.options import Options
 from edge_sdk.devices.board.transport import PortTransport
 from edge_sdk.devices.virtual.integer import IntegerEngine
-from edge_sdk.errors import DeviceDisconnected
+from edge_sdk.errors import DeviceDisconnected, DeviceNotFound
 from edge_sdk.firmware_images.contract.wire import DEFAULT_BAUD
 from edge_sdk.model_file import Model
 from tests.devices.board.boards import KIND, PROMPT, open_files
@@ -93,7 +93,6 @@ def test_unplugged_at_every_byte(model: Model) -> None:
     wanted, total = whole(engine, model)
     assert total > 500
     before, slowest = open_files(), 0.0
-    # Cut before the first byte, the port may be gone before it is opened: another error.
     for limit in range(1, total):
         cable = Cable(engine, limit)
         began = time.monotonic()
@@ -105,6 +104,13 @@ def test_unplugged_at_every_byte(model: Model) -> None:
         if limit % REPLUG_EVERY == 0:
             again, _ = whole(engine, model)
             assert np.array_equal(again.logits, wanted.logits)
-    print(f"unplugged at each of {total} bytes: told after at most {slowest:.2f} s")
+    print(f"unplugged at each of {total - 1} bytes: told after at most {slowest:.2f} s")
 
     assert open_files() == before
+
+
+def test_unplugged_before_it_is_opened(model: Model) -> None:
+    cable = Cable(IntegerEngine(KIND), 0)
+    cable.close()
+    with pytest.raises(DeviceNotFound, match="could not be opened"):
+        session(cable.path, model)
