@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import importlib.util
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -63,8 +64,14 @@ def library(configuration: str, progress: Progress | None = None) -> Path:
     if progress is not None:
         progress("compiling the gateware to a simulation, once")
     command = [sys.executable, "-m", "edge_sdk.firmware_images.gateware.simulation"]
+    # The child has to find the package that this is part of, installed or not.
+    found = os.pathsep.join(filter(None, [str(_ROOT.parent.parent), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
-        [*command, configuration, str(path)], capture_output=True, text=True, check=False
+        [*command, configuration, str(path)],
+        env={**os.environ, "PYTHONPATH": found},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise EdgeError(

@@ -1,7 +1,8 @@
 """How many clock cycles an accelerator takes for an instruction, and so for a token.
 
-It knows the structure (one element and one weight word a cycle, serial division, memory latency)
-and a few constants; it does not know values. The constants are fitted to the simulated gateware.
+It knows how many elements and words an instruction takes and what each costs beside them; it does
+not know values. The constants are those of the simulated gateware (docs/core.md), with SDRAM;
+tests/firmware_images/test_simulation.py compares a whole token.
 """
 
 from __future__ import annotations
@@ -12,23 +13,25 @@ from dataclasses import dataclass
 from edge_sdk.devices.board.assembler import listing
 from edge_sdk.devices.board.operands import memory_span
 from edge_sdk.firmware_images.contract.geometry import Geometry
-from edge_sdk.firmware_images.contract.isa import INSTRUCTION_HALFWORDS, Boot, Instruction, Op
+from edge_sdk.firmware_images.contract.isa import Boot, Flag, Instruction, Op
 
-# Estimates until they are fitted.
-LATENCY = 14
-"""From a request to the first word of memory: precharge, activation, the controller's queue."""
-PIPELINE = 12
-"""Filling and draining the vector unit, once a pass."""
-DECODE = 6
-"""From the last halfword of an instruction to its first action."""
-SERIAL = 40
-"""One division or square root, a bit or so a cycle."""
-STREAM_SHARE = 0.95
+OVERHEAD = {
+    Op.EMB: 106,
+    Op.NRM: 275,
+    Op.QNT: 134,
+    Op.TMV: 88,
+    Op.ACT: 69,
+    Op.REC: 64,
+    Op.PRD: 89,
+}
+"""Cycles beside the elements or words of an instruction, the fetch of the next one included."""
+OPERAND_OVERHEAD = {Op.NRM: 21, Op.ACT: 27}
+"""On top, where an operand comes from memory and need not."""
+HALT_CYCLES = 30
+STREAM_SHARE = 0.982
 """Words a cycle of a long burst; the rest is refresh and changing rows."""
 PASSES = {Op.QNT: 2, Op.PRD: 2}
 """Passes over the elements, where it is not one."""
-SERIAL_STEPS = {Op.NRM: 1, Op.QNT: 1, Op.TMV: 1}
-"""Divisions and roots of an instruction."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +53,16 @@ class TokenCycles:
 
 
 def cycles_of(one: Instruction, geometry: Geometry) -> int:
-    """Cycles of one instruction, its fetch included."""
-    per_word = geometry.halfwords_per_word
-    total = LATENCY + -(-INSTRUCTION_HALFWORDS // per_word) + DECODE
-    if one.op in (Op.HALT, Op.BOOT):
-        return total
-    passes = PASSES.get(one.op, 1)
-    words = -(-memory_span(one, geometry)[1] // per_word)
-    streamed = round(words / STREAM_SHARE)
-    elements = 0 if one.op == Op.TMV else one.n
-    total += SERIAL_STEPS.get(one.op, 0) * SERIAL
-    return total + passes * (max(elements, streamed) + PIPELINE + (LATENCY if words else 0))
+    """Cycles of one instruction, the fetch of the next one included."""
+    overhead = OVERHEAD.get(one.op, HALT_CYCLES)
+    if one.op not in OVERHEAD:
+        return overhead
+    if one.flags & Flag.GAIN:
+        overhead += OPERAND_OVERHEAD.get(one.op, 0)
+    if one.op == Op.TMV:
+        words = memory_span(one, geometry)[1] // geometry.halfwords_per_word
+        return overhead + round(words / STREAM_SHARE)
+    return overhead + PASSES.get(one.op, 1) * one.n
 
 
 def token_cycles(image: bytes, geometry: Geometry) -> TokenCycles:

@@ -9,6 +9,7 @@ import pytest
 
 import edge_sdk
 from edge_sdk.config import ModelConfig
+from edge_sdk.devices.board.cycles import token_cycles
 from edge_sdk.devices.board.integer_model import IntegerModel
 from edge_sdk.devices.board.program import compile_model
 from edge_sdk.errors import UsageError
@@ -89,6 +90,8 @@ def test_tern_answers_in_rtl_what_the_integer_model_answers(
     assert stream >= 0.95
     assert words / cycles >= 0.90
     assert CLOCK_HZ / cycles >= 20
+    # What a virtual board that does not run the gateware says of its speed.
+    assert token_cycles(image.data, ULX3S).cycles == pytest.approx(cycles, rel=0.005)
     assert used[Counter.REFRESHES] > 0
     assert used[Counter.SATURATIONS] == 0
 

@@ -17,7 +17,7 @@ def main(arguments: list[str]) -> int:
     """Build the simulation; 0, or 1 with one line on stderr."""
     name, target = arguments
     chosen = CONFIGURATIONS[name]
-    board = SimulatedBoard(name, chosen)
+    board = SimulatedBoard(chosen)
     try:
         with paths.write_aside(Path(target)) as aside:
             compile_design(board, aside, chosen.chip, chosen.clock_hz)

@@ -31,6 +31,8 @@ from edge_sdk.firmware_images.manifest import source_hash
 class Configuration:
     """What one simulation is made of."""
 
+    board: str
+    """The name in HELLO."""
     geometry: Geometry
     clock_hz: int
     chip: Chip | None
@@ -38,8 +40,8 @@ class Configuration:
 
 
 CONFIGURATIONS = {
-    "ulx3s": Configuration(GEOMETRIES["ulx3s"], 75_000_000, SDR_32MIB_X16),
-    "small": Configuration(GEOMETRIES["small"], 75_000_000, None),
+    "ulx3s": Configuration("ulx3s-85f", GEOMETRIES["ulx3s"], 75_000_000, SDR_32MIB_X16),
+    "small": Configuration("small", GEOMETRIES["small"], 75_000_000, None),
 }
 
 
@@ -49,8 +51,7 @@ class SimulatedBoard(wiring.Component):
     Its build id is the beginning of the hash of the sources, and its manifest says `simulated`.
     """
 
-    def __init__(self, name: str, configuration: Configuration) -> None:
-        self.name = name
+    def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
         ports = {"rx": In(stream.Signature(8)), "tx": Out(stream.Signature(8))}
         if configuration.chip is not None:
@@ -62,7 +63,8 @@ class SimulatedBoard(wiring.Component):
         m = Module()
         geometry, clock_hz = self.configuration.geometry, self.configuration.clock_hz
         build_id = bytes.fromhex(source_hash())[:BUILD_ID_BYTES]
-        manifest = pack_manifest(self.name, build_id.hex(), clock_hz, geometry, [SIMULATED])
+        board = self.configuration.board
+        manifest = pack_manifest(board, build_id.hex(), clock_hz, geometry, [SIMULATED])
         m.submodules.parts = parts = Accelerator(
             self._memory(m),
             TernaryArray(geometry.memory_bits, geometry.q_depth),
