@@ -23,8 +23,14 @@ class Turn:
     """The whole answer; a reader that stopped early may have seen a few characters less."""
     before: State
     """The session's state before the question."""
+    after: State
+    """The session's state after the turn: the conversation can go on from it at any time."""
     ids: tuple[int, ...]
     """All ids of the turn, as they were fed: question, answer and what closes it."""
+    question_tokens: int
+    """How many of `ids` are the question."""
+    closing_tokens: int
+    """How many of `ids` close the answer."""
     stop_reason: StopReason
     stats: ChatStats
     context_start: int = 0
@@ -43,7 +49,7 @@ def newest_turns(
     behind: list[int] = []
     for index in range(len(turns) - 1, start - 1, -1):
         turn = turns[index]
-        answer = [*turn.ids[turn.stats.prompt_tokens :], *behind]
+        answer = [*turn.ids[turn.question_tokens :], *behind]
         ids = [*writer.question(turn.user, first=True), *answer]
         if len(ids) > room:
             break
