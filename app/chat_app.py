@@ -16,12 +16,14 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from edge_sdk import paths
-from edge_sdk.app.engine import Engine, Options
+from edge_sdk.app.backend import Options
+from edge_sdk.app.engine import Engine
+from edge_sdk.app.palette import chat_commands
 from edge_sdk.app.screens.chat import ChatScreen
 from edge_sdk.app.terminal import log_file, private_terminal
 from edge_sdk.app.theme import EDGE
-from edge_sdk.app.widgets.transcript import Transcript
 from edge_sdk.errors import EdgeError
+from edge_sdk.history.export import to_json, to_markdown
 from edge_sdk.safe_text import printable
 
 if TYPE_CHECKING:
@@ -53,36 +55,24 @@ class EdgeChatApp(App[int]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Everything that a key does, and more, for the palette (ctrl+p)."""
-        chat = self.chat
-        for action, title, text, callback in (
-            ("stop", "Stop the answer", "What is written stays", chat.action_stop),
-            ("undo", "Undo the last turn", "Instant: no text is read again", chat.action_undo),
-            ("regenerate", "Answer again", "Write the answer anew", chat.action_regenerate),
-            ("new", "New conversation", "Forget this one", chat.action_new),
-            ("meters", "Meters", "Show them as a panel or as one line", chat.action_meters),
-        ):
-            if chat.check_action(action, ()):
-                yield SystemCommand(title, text, callback)
-        yield SystemCommand("Copy the answer", "To the clipboard", self.action_copy_answer)
-        yield SystemCommand("Export", "Save the conversation as Markdown", self.action_export)
+        if screen is self.chat:
+            yield from chat_commands(self.chat)
+            yield SystemCommand("Export as Markdown", "Save the conversation", self.action_export)
+            yield SystemCommand("Export as JSON", "With all figures", self.action_export_json)
         yield SystemCommand("Save picture", "Save the screen as SVG", self.action_save_picture)
         for command in super().get_system_commands(screen):
             if command.title in ("Theme", "Keys", "Quit"):
                 yield command
 
-    def action_copy_answer(self) -> None:
-        """Copy the last answer (OSC 52: some terminals ignore it, Export always works)."""
-        turn = self.chat.query_one(Transcript).last
-        if turn is None:
-            self.notify("There is no answer to copy.")
-            return
-        self.copy_to_clipboard(printable(turn.answer))
-        self.notify("Copied, if this terminal allows it; Export in the palette always works.")
-
     def action_export(self) -> None:
         """Write the conversation to a Markdown file in the state folder."""
-        text = self.chat.query_one(Transcript).as_markdown()
-        self._save("conversations", ".md", text)
+        archive = self.engine.archive
+        self._save("conversations", ".md", to_markdown(archive.title or "Untitled", archive.path))
+
+    def action_export_json(self) -> None:
+        """Write the conversation with all figures to a JSON file in the state folder."""
+        archive = self.engine.archive
+        self._save("conversations", ".json", to_json(archive.title or "Untitled", archive.path))
 
     def action_save_picture(self) -> None:
         """Write the screen to an SVG file in the state folder."""

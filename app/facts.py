@@ -154,9 +154,8 @@ def speed(facts: Facts) -> dict[str, Figure | None]:
             f"Decode: {figures.answer_tokens} tokens in {seconds(figures.decode_seconds)}.",
         )
     if figures.prefill_seconds > 0:
-        rate = figures.prompt_tokens / figures.prefill_seconds
         prefill = Figure(
-            quantity(rate, "tok/s"),
+            quantity(figures.prefill_per_second, "tok/s"),
             "measured",
             f"Prefill: {figures.prompt_tokens} tokens in {seconds(figures.prefill_seconds)}.",
         )

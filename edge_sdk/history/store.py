@@ -236,6 +236,14 @@ class History:
         return Saved(key, title, tree, draft)
 
     @_guarded
+    def questions(self, limit: int = 200) -> list[str]:
+        """The last different questions of all conversations, oldest first."""
+        rows = self._db.execute(
+            "SELECT question FROM turns GROUP BY question ORDER BY max(id) DESC LIMIT ?", (limit,)
+        )
+        return [question for (question,) in rows][::-1]
+
+    @_guarded
     def newest(self) -> int | None:
         """The key of the conversation that was used last."""
         row = self._db.execute(

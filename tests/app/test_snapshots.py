@@ -12,10 +12,13 @@ import re
 from pathlib import Path
 
 import pytest
+from textual.widgets import Input, OptionList, Select
 
-from edge_sdk.telemetry import Reading
+from edge_sdk.app.screens.compare import CompareScreen
+from edge_sdk.telemetry import Provenance, Reading
 from tests.app.conftest import Driver, running
 from tests.app.fakes import NO_POWER, FakeChat, FakeDevice
+from tests.app.test_screens import doors
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 PIECES = [
@@ -71,5 +74,68 @@ def test_narrow_without_a_sensor(panel: bool) -> None:
                 await driver.press("f2", "tab")
             await settle(driver, [])
             compare("narrow-panel" if panel else "narrow", driver.app.export_screenshot())
+
+    asyncio.run(scenario())
+
+
+SIZES = {"wide": (120, 40), "narrow": (80, 24)}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_history(size: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.strftime", lambda form, *moment: "2026-01-31 12:00")
+
+    async def scenario() -> None:
+        async with running(FakeChat(PIECES), size=SIZES[size]) as driver:
+            await driver.ask("What is a tern?")
+            await settle(driver, [12.0, 12.1, 12.0])
+            await driver.press("ctrl+o", *"arc")
+            screen = driver.app.screen
+            screen.query_one(Input).cursor_blink = False
+            await driver.until(lambda: screen.query_one(OptionList).option_count == 1)
+            await driver.pilot.pause(0.2)
+            compare(f"history-{size}", driver.app.export_screenshot())
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_device_picker(size: str) -> None:
+    async def scenario() -> None:
+        async with running(FakeChat(PIECES), size=SIZES[size]) as driver:
+            doors(driver)
+            await driver.ask("What is a tern?")
+            await settle(driver, [12.0, 12.1, 12.0])
+            await driver.press("f3")
+            screen = driver.app.screen
+            screen.query_one(Input).cursor_blink = False
+            await driver.until(lambda: screen.query_one(OptionList).option_count == 3)
+            await driver.press("down", "down")
+            await driver.pilot.pause(0.2)
+            compare(f"devices-{size}", driver.app.export_screenshot())
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_comparison(size: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_sdk.app.comparing.IDLE_SECONDS", 0.0)
+    watts = Reading(12.3, "W", Provenance.DERIVED, "RAPL, 1 CPU package", period=0.5)
+    monkeypatch.setattr("edge_sdk.app.comparing._mean_power", lambda *_: watts)
+
+    async def scenario() -> None:
+        async with running(FakeChat(PIECES), size=SIZES[size]) as driver:
+            doors(driver)
+            await driver.press(*"What is a tern?", "f5")
+            screen = driver.app.screen
+            assert isinstance(screen, CompareScreen)
+            await driver.until(lambda: screen.lanes[1].query_one(Select).value == "script")
+            question = screen.query_one("#question", Input)
+            question.cursor_blink = False
+            question.focus()
+            await driver.press("enter")
+            await driver.until(lambda: screen.finished)
+            await driver.pilot.pause(0.2)
+            compare(f"compare-{size}", driver.app.export_screenshot())
 
     asyncio.run(scenario())
