@@ -99,12 +99,15 @@ class EdgeChatApp(App[int]):
         self.engine.close()
 
 
-def run_app(model: str, device: str, sampling: Sampler, max_tokens: int) -> int:
+def run_app(
+    model: str, device: str, sampling: Sampler, max_tokens: int, *, resume: bool = False
+) -> int:
     """Run the app on this terminal until the user quits; returns the exit code.
 
-    stdin and stdout must be terminals. Raises AccessError where the log cannot be written.
+    resume: go on with the conversation that was used last. stdin and stdout must be terminals.
+    Raises AccessError where the log cannot be written.
     """
-    return run(Engine(Options(model, device, sampling, max_tokens)))
+    return run(Engine(Options(model, device, sampling, max_tokens), resume_last=resume))
 
 
 def run(engine: Engine) -> int:

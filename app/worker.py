@@ -80,10 +80,16 @@ class Worker:
 
     def reconnect(self) -> None:
         """Look for the device that went away; quiet while it is not there."""
+        say, told = self._say, list[Event]()
+        self._say = told.append
         try:
             self._begin(self.options, threading.Event())
         except EdgeError:
             return
+        finally:
+            self._say = say
+        for event in told:
+            say(event)
 
     def ask(self, text: str, cancel: Cancel) -> None:
         """Answer a question."""

@@ -62,6 +62,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--plain", action="store_true", help="no app: lines of text, also for screen readers"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object a turn")
+    parser.add_argument(
+        "--resume", action="store_true", help="app: go on with the conversation used last"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -71,7 +74,11 @@ def run(args: argparse.Namespace) -> int:
         from edge_sdk.app.chat_app import run_app
 
         return run_app(
-            model=args.model, device=args.device, sampling=sampling, max_tokens=args.max_tokens
+            model=args.model,
+            device=args.device,
+            sampling=sampling,
+            max_tokens=args.max_tokens,
+            resume=args.resume,
         )
     from edge_sdk.cli.plain import PlainChat
 

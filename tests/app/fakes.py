@@ -41,6 +41,8 @@ def memory() -> dict[str, Reading]:
         "process_memory": measured(212 * 2**20, "process"),
         "machine_memory": measured(2.1 * 2**30, "machine"),
         "machine_memory_total": measured(8 * 2**30, "machine"),
+        "temperature": Reading(51.5, "°C", Provenance.MEASURED, "k10temp", "package"),
+        "utilisation": Reading(12.0, "%", Provenance.DERIVED, "operating system", "machine"),
     }
 
 
