@@ -33,10 +33,12 @@ class ScreenTerminal(Terminal):
         """What is on the screen now."""
         return "\n".join(self._screen.display)
 
-    def until(self, text: str) -> None:
-        """Wait until `text` is on the screen."""
+    def until(self, text: str, after: str = "") -> None:
+        """Wait until `text` is on the screen, behind the last `after` if one is given."""
         end = time.monotonic() + TIMEOUT
-        while text not in self.rows:
+        while (place := (self.rows.rfind(after) if after else 0)) < 0 or text not in self.rows[
+            place:
+        ]:
             if not self._read(end - time.monotonic()):
                 raise AssertionError(f"{text!r} was not shown, but\n{self.rows}")
 

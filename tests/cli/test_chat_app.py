@@ -23,7 +23,7 @@ def test_kill_9_loses_only_the_unfinished_answer(
         terminal.send("first\r")
         terminal.until("200 tokens")
         terminal.send("second\r")
-        terminal.until("esc Stop")
+        terminal.until("word", after="second")
         os.kill(terminal.process.pid, signal.SIGKILL)
         terminal.end()
     history = History()
