@@ -99,7 +99,7 @@ class Worker:
         """Answer `text`, or the same question, in place of turn `index`."""
 
         def start(chat: Chat) -> Iterator[str]:
-            question = chat.turns[index].user if text is None else text
+            question = self._node(index).turn.user if text is None else text
             return chat.edit(index, question, cancel=cancel)
 
         self._answer(text, start, cancel, replaces=True)
