@@ -53,6 +53,7 @@ class ChatActions(Screen[None]):
         Binding("f3", "devices", "Device", id="chat.devices", priority=True),
         Binding("f4", "models", "Model", id="chat.models", priority=True, show=False),
         Binding("f5", "compare", "Compare", id="chat.compare", priority=True, show=False),
+        Binding("f6", "settings", "Settings", id="chat.settings", priority=True, show=False),
     ]
 
     def __init__(self, engine: Engine) -> None:
@@ -86,7 +87,7 @@ class ChatActions(Screen[None]):
             return idle
         if action in ("new", "type", "undo", "redo", "turns"):
             return self.ready
-        if action in ("devices", "models"):
+        if action in ("devices", "models", "settings"):
             return not self.doing
         return True
 
@@ -254,6 +255,10 @@ class ChatActions(Screen[None]):
     def action_new(self) -> None:
         """Begin a new conversation; this one stays in the history."""
         self.engine.reset()
+
+    def action_settings(self) -> None:
+        """Change how answers are written, looks and keys (see edge_sdk.app.chat_app)."""
+        self.app.call_later(self.app.run_action, "app.settings")
 
     def action_meters(self) -> None:
         """Show the panel as a panel or as one line."""

@@ -241,6 +241,11 @@ class ChatScreen(ChatActions):
             status = "device gone, waiting for it"
         self.query_one("#status", Static).update(status)
 
+    def show_meters(self, how: str) -> None:
+        """The readings as a panel where there is room, as a line, or not at all."""
+        self.set_class(how == "line", "-line")
+        self.set_class(how == "off", "-no-meters")
+
     def show_facts(self) -> None:
         """Bring the panel and the one-line summary up to date."""
         if self._monitor is not None:

@@ -139,3 +139,18 @@ def test_comparison(size: str, monkeypatch: pytest.MonkeyPatch) -> None:
             compare(f"compare-{size}", driver.app.export_screenshot())
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_settings(size: str) -> None:
+    async def scenario() -> None:
+        async with running(FakeChat(PIECES), size=SIZES[size]) as driver:
+            await settle(driver, [12.0, 12.1, 12.0])
+            await driver.press("f6")
+            await driver.until(lambda: driver.app.screen.query("#temperature"))
+            for field in driver.app.screen.query(Input):
+                field.cursor_blink = False
+            await driver.pilot.pause(0.2)
+            compare(f"settings-{size}", driver.app.export_screenshot())
+
+    asyncio.run(scenario())
