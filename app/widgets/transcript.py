@@ -20,7 +20,11 @@ MAX_TURNS = 100
 """Older turns leave the screen, so that a long conversation stays as fast as a short one."""
 
 SHOWN_AT_ONCE = 40
-"""Turns of a conversation that is opened: to lay out more would be felt."""
+"""Turns of a conversation that is opened: to make more would be felt."""
+
+LAID_OUT = 120
+"""Paragraphs that take part in the layout, which is done anew for each piece of an answer. What is
+older is folded away above the top, and unfolds when the reader scrolls there."""
 
 
 class Transcript(VerticalScroll):
@@ -71,8 +75,39 @@ class Transcript(VerticalScroll):
             await old.remove()
         turn = Turn(question, index)
         await self.mount(turn)
+        self.fold()
         self.anchor()
         return turn
+
+    def fold(self) -> None:
+        """Take old turns out of the layout."""
+        paragraphs = 0
+        for turn in reversed(self.turns):
+            turn.display = paragraphs < LAID_OUT
+            paragraphs += turn.paragraphs
+
+    def unfold(self) -> None:
+        """Put more turns into the layout, above those that are there; the view stays."""
+        height, paragraphs = self.virtual_size.height, 0
+        for turn in reversed(self.turns):
+            if turn.display:
+                continue
+            turn.display = True
+            paragraphs += turn.paragraphs
+            if paragraphs >= LAID_OUT:
+                break
+        if paragraphs:
+            self.call_after_refresh(
+                lambda: self.scroll_relative(
+                    y=self.virtual_size.height - height, animate=False, force=True
+                )
+            )
+
+    def watch_scroll_y(self, old: float, new: float) -> None:
+        """Unfold older turns when the reader gets to the top."""
+        super().watch_scroll_y(old, new)
+        if new < old and round(new) <= 0:
+            self.unfold()
 
     async def show(self, views: Sequence[TurnView]) -> None:
         """Show this conversation; turns that are on the screen already stay where they are."""
@@ -98,6 +133,7 @@ class Transcript(VerticalScroll):
         for turn, view in zip([*kept[: begin - first], *new], views[first:], strict=True):
             settle(turn, view)
         self._greet_if_empty()
+        self.fold()
         self.anchor()
 
     async def drop_last(self) -> None:
@@ -106,6 +142,7 @@ class Transcript(VerticalScroll):
             await turn.remove()
             if turn.live:
                 break
+        self.fold()
         self._greet_if_empty()
 
     async def clear(self) -> None:
@@ -117,7 +154,11 @@ class Transcript(VerticalScroll):
         """The turn above (-1) or below (1)."""
         turns = self.turns
         place = turns.index(turn) + step
-        return turns[place] if 0 <= place < len(turns) else None
+        if not 0 <= place < len(turns):
+            return None
+        if not turns[place].display:
+            self.unfold()
+        return turns[place]
 
     async def _cut(self, index: int) -> None:
         """Remove the turns from `index` on, and those that failed."""

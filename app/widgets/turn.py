@@ -69,6 +69,11 @@ class Turn(Vertical, can_focus=True):
         yield Markdown(printable(self.answer), parser_factory=_parser, open_links=False)
         yield Static(printable(self._first_note), classes="note", markup=False)
 
+    @property
+    def paragraphs(self) -> int:
+        """Parts that have to be laid out: paragraphs, lists, code blocks, question and note."""
+        return 2 + sum(len(markdown.children) for markdown in self.query(Markdown))
+
     def action_want(self, what: str) -> None:
         """Tell the screen what is wanted."""
         self.post_message(self.Wanted(what, self))

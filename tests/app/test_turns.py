@@ -244,3 +244,27 @@ def test_a_long_conversation_keeps_only_the_newest_turns_on_the_screen() -> None
             assert driver.transcript.turns[-1].index == 211
 
     asyncio.run(scenario())
+
+
+def test_old_turns_are_folded_away_and_unfold_at_the_top() -> None:
+    async def scenario() -> None:
+        chat = FakeChat(["paragraph\n\n" * 50])
+        async with running(chat, size=(80, 24)) as driver:
+            for number in range(6):
+                await driver.ask(f"question {number}")
+            folded = [turn for turn in driver.transcript.turns if not turn.display]
+            assert 2 <= len(folded) <= 4
+            driver.transcript.focus()
+            await driver.press("home")
+            await driver.until(lambda: len([t for t in folded if t.display]) > 0)
+            await driver.pilot.pause(0.2)
+            assert driver.transcript.scroll_y > 20, "the view stays where it was"
+            while driver.transcript.turns[0].display is False:
+                await driver.press("home")
+                await driver.pilot.pause(0.05)
+            await driver.press("home")
+            await driver.until(lambda: "question 0" in driver.seen())
+            await driver.press("escape", *"more", "enter")
+            await driver.until(lambda: not driver.transcript.turns[0].display)
+
+    asyncio.run(scenario())
