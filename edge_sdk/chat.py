@@ -40,13 +40,14 @@ class Chat:
         max_tokens: int = 256,
         system: str | None = None,
         context_limit: int = 1024,
+        stop: Sequence[str] = (),
         power: Callable[[], Reading] | None = None,
     ) -> None:
         """Begin a conversation; resets the session.
 
         max_tokens: longest answer. system: text in front of the first question. context_limit:
-        see `ask`. power: gives watts, for the energy in `stats`, and is asked at most every 0.2 s;
-        None takes the device's telemetry.
+        see `ask`. stop: texts that end an answer, beside the model's own. power: gives watts, for
+        the energy in `stats`, and is asked at most every 0.2 s; None takes the device's telemetry.
         Raises UnsupportedOperation if the model has no tokenizer, UsageError for an odd limit.
         """
         _positive("max_tokens", max_tokens)
@@ -61,6 +62,7 @@ class Chat:
         self._tokenizer = session.model.tokenizer
         cleaned = clean_prompt(system) if system else None
         self._writer = PromptWriter(self._tokenizer, session.model.chat_template, cleaned)
+        self._stops = (*self._writer.stop_texts, *filter(None, stop))
         self._cancel = threading.Event()
         self._running: Generator[str, None, None] | None = None
         self._owed: State | None = None
@@ -285,7 +287,7 @@ class Chat:
         stats.prompt_tokens, stats.kept_tokens = len(prompt), len(kept)
         prompt += kept
         run = generate(self.session, prompt, sampling=self._sampler, max_tokens=limit, cancel=flag)
-        answer = AnswerText(self._tokenizer.decoder(), self._writer.stop_texts)
+        answer = AnswerText(self._tokenizer.decoder(), self._stops)
         lead = answer.begin(kept)
         try:
             for token in run:

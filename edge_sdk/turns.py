@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from edge_sdk.chat_stats import ChatStats
 from edge_sdk.device import State
 from edge_sdk.generation import StopReason
@@ -35,6 +37,27 @@ class Turn:
     stats: ChatStats
     context_start: int = 0
     """Index of the oldest turn that the model knew; those before it were left out."""
+
+
+UNKNOWN = State("", 0, np.zeros((1, 1), np.float32))
+"""Stands where no state is known: it is no model's, so the text is fed again."""
+
+
+def text_only(
+    user: str, assistant: str, stop_reason: StopReason = "stop", stats: ChatStats | None = None
+) -> Turn:
+    """A turn of which only the text is known; `Chat.resume` takes it, and feeds it."""
+    return Turn(
+        user=user,
+        assistant=assistant,
+        before=UNKNOWN,
+        after=UNKNOWN,
+        ids=(),
+        question_tokens=0,
+        closing_tokens=0,
+        stop_reason=stop_reason,
+        stats=ChatStats(1) if stats is None else stats,
+    )
 
 
 def newest_turns(

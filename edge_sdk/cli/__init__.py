@@ -19,6 +19,7 @@ from edge_sdk.errors import INTERRUPTED, EdgeError, UsageError
 
 VERBS = {
     "chat": "talk with a model, in the terminal or through a pipe",
+    "serve": "offer a model to OpenAI-type clients on this machine",
     "devices": "list the devices of this machine, the unusable ones with the reason",
     "doctor": "check this machine and say what to mend",
     "bench": "measure the speed and memory of a model on a device",

@@ -9,14 +9,13 @@ import json
 from typing import Any, cast
 
 import msgpack
-import numpy as np
 
 from edge_sdk.chat_stats import ChatStats
 from edge_sdk.device import State
 from edge_sdk.errors import ModelRejected
 from edge_sdk.generation import StopReason
 from edge_sdk.telemetry import EnergyMeter, Provenance, Reading
-from edge_sdk.turns import Turn
+from edge_sdk.turns import UNKNOWN, Turn
 
 MAX_FORM = 64 << 20
 """Bytes of one form: a state of 16 M numbers, far beyond any model that runs here."""
@@ -32,8 +31,6 @@ _COUNTS = (
     "decode_seconds",
     "first_token_seconds",
 )
-UNKNOWN = State("", 0, np.zeros((1, 1), np.float32))
-"""Stands where no state can be read: it is no model's, so the text is fed again."""
 
 
 def pack_form(turn: Turn) -> bytes:
@@ -73,21 +70,6 @@ def unpack_form(data: bytes, user: str, assistant: str, stop_reason: str, stats:
         stop_reason=cast(StopReason, stop_reason),
         stats=stats,
         context_start=start,
-    )
-
-
-def text_only(user: str, assistant: str, stop_reason: str, stats: ChatStats) -> Turn:
-    """A turn of which only the text is known."""
-    return Turn(
-        user=user,
-        assistant=assistant,
-        before=UNKNOWN,
-        after=UNKNOWN,
-        ids=(),
-        question_tokens=0,
-        closing_tokens=0,
-        stop_reason=cast(StopReason, stop_reason),
-        stats=stats,
     )
 
 

@@ -19,16 +19,16 @@ from typing import Concatenate, ParamSpec, TypeVar, cast
 from edge_sdk import paths
 from edge_sdk.device import State
 from edge_sdk.errors import AccessError, ModelRejected, NotFound
+from edge_sdk.generation import StopReason
 from edge_sdk.history.record import (
     pack_form,
     stats_from_json,
     stats_to_json,
-    text_only,
     unpack_form,
 )
 from edge_sdk.history.schema import connect
 from edge_sdk.history.tree import Node, Tree
-from edge_sdk.turns import Turn
+from edge_sdk.turns import Turn, text_only
 
 TITLE_LENGTH = 60
 OPEN, CLOSE = "\x02", "\x03"
@@ -229,7 +229,9 @@ class History:
             forms = {} if parent is not None and above is None else self._forms(number, text, stats)
             node = Node(above, _with_before(forms, above), model, device, created, number)
             if not node.forms:
-                node.forms[""] = text_only(*text, stats_from_json(stats))
+                node.forms[""] = text_only(
+                    question, answer, cast(StopReason, reason), stats_from_json(stats)
+                )
             tree.attach(node)
             nodes[number] = node
         tree.head = nodes.get(head)
