@@ -19,12 +19,12 @@ from edge_sdk.errors import INTERRUPTED, EdgeError, UsageError
 
 VERBS = {
     "chat": "talk with a model, in the terminal or through a pipe",
-    "serve": "offer a model to OpenAI-type clients on this machine",
     "devices": "list the devices of this machine, the unusable ones with the reason",
     "doctor": "check this machine and say what to mend",
     "bench": "measure the speed and memory of a model on a device",
     "convert": "pack a published checkpoint into one ternary file",
     "pull": "download a model and pack it",
+    "serve": "offer a model to OpenAI-type clients on this machine",
     "train": "train a ternary model on a folder of text",
 }
 """What `edge-sdk --help` lists; the module edge_sdk.cli.<name> is imported only when it is run."""

@@ -18,7 +18,7 @@ from edge_sdk.errors import DeviceDisconnected
 from edge_sdk.history.store import History
 from edge_sdk.history.tree import Node
 from edge_sdk.sampling import Sampler
-from tests.app.test_engine import World
+from tests.app.world import World
 from tests.fake_session import state_after
 
 INDEX = st.integers(0, 5)
