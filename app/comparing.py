@@ -110,8 +110,19 @@ def _answer(
         seconds = time.perf_counter() - began
         stage.monitor.end()
     status = "stopped" if cancel.is_set() else "done"
-    watts = _mean_power(chat, seconds)
-    say(LaneUpdate(lane, status, text, figures_of(chat.stats), watts, True))
+    if stage.device.info.kind == "simulator":
+        status += "; simulated here, so the seconds are this machine's"
+    say(
+        LaneUpdate(
+            lane,
+            status,
+            text,
+            figures_of(chat.stats),
+            _mean_power(chat, seconds),
+            stage.monitor.sample().readings.get("board_speed"),
+            done=True,
+        )
+    )
 
 
 def _mean_power(chat: Chat, seconds: float) -> Reading:

@@ -175,6 +175,8 @@ class LaneUpdate:
     figures: Figures | None = None
     watts: Reading | None = None
     """Mean power over question and answer."""
+    board_speed: Reading | None = None
+    """What a board says of its own speed, without line and simulation."""
     done: bool = False
 
 

@@ -160,10 +160,16 @@ def memory(facts: Facts) -> dict[str, Figure | None]:
 
 def speed(facts: Facts) -> dict[str, Figure | None]:
     """Tokens a second while reading and answering, and the time to the first token."""
-    figures = facts.figures
+    figures, board = facts.figures, facts.reading("board_speed")
+    on_board = figure(board, "Speed of the board itself") if board else None
     if figures is None:
         nothing = Figure(UNKNOWN, "", "Speed: nothing has been asked yet.")
-        return {"decode": nothing, "prefill": nothing, "first-token": nothing}
+        return {
+            "decode": nothing,
+            "board-speed": on_board,
+            "prefill": nothing,
+            "first-token": nothing,
+        }
     unknown = Figure(UNKNOWN, "", "Too short to tell.")
     prefill = first = decode = unknown
     if figures.tokens_per_second:
@@ -182,7 +188,12 @@ def speed(facts: Facts) -> dict[str, Figure | None]:
         first = Figure(
             seconds(figures.first_token_seconds), "measured", "Time from enter to the first token."
         )
-    return {"decode": decode, "prefill": prefill, "first-token": first}
+    return {
+        "decode": decode,
+        "board-speed": on_board,
+        "prefill": prefill,
+        "first-token": first,
+    }
 
 
 def condition(facts: Facts) -> dict[str, Figure | None]:

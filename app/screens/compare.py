@@ -41,14 +41,15 @@ class Lane(Vertical):
         yield Static("", classes="lane-status", markup=False)
         with VerticalScroll(can_focus=False):
             yield Static("", classes="lane-answer", markup=False)
-        yield Static(table(None, None), classes="lane-figures", markup=False)
+        yield Static(table(None), classes="lane-figures", markup=False)
 
     def show(self, event: LaneUpdate) -> None:
         """Bring everything up to date."""
         self.done, self.answer = event.done, event.text
         self.query_one(".lane-status", Static).update(printable(event.status))
         self.query_one(".lane-answer", Static).update(printable(event.text))
-        self.query_one(".lane-figures", Static).update(table(event.figures, event.watts))
+        figures = table(event.figures, event.watts, event.board_speed)
+        self.query_one(".lane-figures", Static).update(figures)
 
 
 class CompareScreen(Screen[None]):
@@ -159,7 +160,9 @@ def verdict(answers: list[str]) -> str:
     return f"The answers differ from character {same + 1} on: the devices round differently."
 
 
-def table(figures: Figures | None, watts: Reading | None) -> str:
+def table(
+    figures: Figures | None, watts: Reading | None = None, board_speed: Reading | None = None
+) -> str:
     """Speed, power and energy of an answer, each with its provenance."""
     rows = [
         ("tokens", str(figures.answer_tokens) if figures else UNKNOWN, ""),
@@ -170,6 +173,8 @@ def table(figures: Figures | None, watts: Reading | None) -> str:
         ("energy", *_reading(figures.energy if figures else None, "Energy")),
         ("per token", *_reading(figures.joules_per_token if figures else None, "Energy")),
     ]
+    if board_speed is not None:
+        rows.insert(2, ("on the board", *_reading(board_speed, "Speed")))
     lines = [
         f"{name:<12}{value:>12}  {'' if value == UNKNOWN and mark == 'measured' else mark}".rstrip()
         for name, value, mark in rows

@@ -56,6 +56,7 @@ class Panel(Vertical):
             yield Meter("state", id="state")
             yield from self._section("SPEED")
             yield Meter("answering", id="decode")
+            yield Meter("on the board", id="board-speed")
             yield Meter("reading", id="prefill")
             yield Meter("first token", id="first-token")
             yield from self._section("CONTEXT")

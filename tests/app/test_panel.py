@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from edge_sdk.app.widgets.meter import Meter
-from edge_sdk.telemetry import Provenance, Reading
+from edge_sdk.telemetry import Provenance, Reading, Telemetry
 from tests.app.conftest import Driver, running
 from tests.app.fakes import NO_POWER, FakeChat, FakeDevice
 
@@ -101,5 +101,20 @@ def test_the_panel_can_be_folded_on_a_large_screen() -> None:
             await driver.press("f2")
             await driver.until(lambda: "POWER" not in driver.seen())
             await driver.until(lambda: "12.3 W derived" in driver.seen())
+
+    asyncio.run(scenario())
+
+
+def test_a_board_tells_its_own_speed() -> None:
+    async def scenario() -> None:
+        device = FakeDevice()
+        speed = Reading(11.4, "tok/s", Provenance.DERIVED, "4 M cycles a token at 50 MHz", "board")
+        usual = device.telemetry
+        device.telemetry = lambda: Telemetry(  # type: ignore[method-assign]
+            {**usual().readings, "board_speed": speed}
+        )
+        async with running(device=device) as driver:
+            expected = "on the board 11.4 tok/s derived"
+            await driver.until(lambda: row(driver, "board-speed") == expected)
 
     asyncio.run(scenario())
