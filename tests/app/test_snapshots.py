@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 
 import pytest
-from textual.widgets import Input, OptionList, Select
+from textual.widgets import Input, OptionList, Select, TextArea
 
 from edge_sdk.app.screens.compare import CompareScreen
 from edge_sdk.telemetry import Provenance, Reading
@@ -28,9 +28,15 @@ PIECES = [
 ]
 
 
-def compare(name: str, svg: str) -> None:
-    """Fail where `svg` differs from the kept picture in more than its generated ids."""
-    svg = re.sub(r"terminal-\d+", "terminal", svg)
+async def compare(name: str, driver: Driver) -> None:
+    """Fail where the screen differs from the kept picture in more than its generated ids."""
+    for screen in driver.app.screen_stack:
+        for field in (*screen.query(Input), *screen.query(TextArea)):
+            # Held still, and visible: it may have been in the dark half of its blinking.
+            field.cursor_blink = False
+            field._pause_blink(visible=True)
+    await driver.pilot.pause(0.2)
+    svg = re.sub(r"terminal-\d+", "terminal", driver.app.export_screenshot())
     kept = SNAPSHOTS / f"{name}.svg"
     if os.environ.get("UPDATE_SNAPSHOTS"):
         kept.parent.mkdir(exist_ok=True)
@@ -39,8 +45,7 @@ def compare(name: str, svg: str) -> None:
 
 
 async def settle(driver: Driver, watts: list[float]) -> None:
-    """Hold still what changes with time: cursor and power history."""
-    driver.prompt.cursor_blink = False
+    """Hold still what changes with time: the power history."""
     await driver.until(lambda: driver.screen.facts.telemetry.readings)
     driver.screen._monitor = None
     driver.screen.facts.watts = watts
@@ -60,7 +65,7 @@ def test_wide_with_a_sensor() -> None:
         async with running(FakeChat(PIECES), size=(120, 40)) as driver:
             await driver.ask("What is a tern?")
             await settle(driver, [11.0, 12.0, 14.5, 18.0, 17.5, 18.2, 17.9, 13.0, 12.3])
-            compare("wide", driver.app.export_screenshot())
+            await compare("wide", driver)
 
     asyncio.run(scenario())
 
@@ -73,7 +78,7 @@ def test_narrow_without_a_sensor(panel: bool) -> None:
             if panel:
                 await driver.press("f2", "tab")
             await settle(driver, [])
-            compare("narrow-panel" if panel else "narrow", driver.app.export_screenshot())
+            await compare("narrow-panel" if panel else "narrow", driver)
 
     asyncio.run(scenario())
 
@@ -91,10 +96,8 @@ def test_history(size: str, monkeypatch: pytest.MonkeyPatch) -> None:
             await settle(driver, [12.0, 12.1, 12.0])
             await driver.press("ctrl+o", *"arc")
             screen = driver.app.screen
-            screen.query_one(Input).cursor_blink = False
             await driver.until(lambda: screen.query_one(OptionList).option_count == 1)
-            await driver.pilot.pause(0.2)
-            compare(f"history-{size}", driver.app.export_screenshot())
+            await compare(f"history-{size}", driver)
 
     asyncio.run(scenario())
 
@@ -108,11 +111,9 @@ def test_device_picker(size: str) -> None:
             await settle(driver, [12.0, 12.1, 12.0])
             await driver.press("f3")
             screen = driver.app.screen
-            screen.query_one(Input).cursor_blink = False
             await driver.until(lambda: screen.query_one(OptionList).option_count == 3)
             await driver.press("down", "down")
-            await driver.pilot.pause(0.2)
-            compare(f"devices-{size}", driver.app.export_screenshot())
+            await compare(f"devices-{size}", driver)
 
     asyncio.run(scenario())
 
@@ -131,12 +132,10 @@ def test_comparison(size: str, monkeypatch: pytest.MonkeyPatch) -> None:
             assert isinstance(screen, CompareScreen)
             await driver.until(lambda: screen.lanes[1].query_one(Select).value == "script")
             question = screen.query_one("#question", Input)
-            question.cursor_blink = False
             question.focus()
             await driver.press("enter")
             await driver.until(lambda: screen.finished)
-            await driver.pilot.pause(0.2)
-            compare(f"compare-{size}", driver.app.export_screenshot())
+            await compare(f"compare-{size}", driver)
 
     asyncio.run(scenario())
 
@@ -148,9 +147,6 @@ def test_settings(size: str) -> None:
             await settle(driver, [12.0, 12.1, 12.0])
             await driver.press("f6")
             await driver.until(lambda: driver.app.screen.query("#temperature"))
-            for field in driver.app.screen.query(Input):
-                field.cursor_blink = False
-            await driver.pilot.pause(0.2)
-            compare(f"settings-{size}", driver.app.export_screenshot())
+            await compare(f"settings-{size}", driver)
 
     asyncio.run(scenario())
