@@ -228,6 +228,10 @@ class Worker:
             raise
         if old is not None:
             old.close(keep_device=on is not None)
+        if options.device == "auto":
+            # What it meant: another choice, or a device that comes back, is measured against that.
+            options = replace(options, device=stage.device.info.uri)
+            stage.options = options
         self._stage, self.options, self.lost = stage, options, False
         self._say(Ready(facts_of(stage.model)))
         if lost:

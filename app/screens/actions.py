@@ -270,7 +270,8 @@ class ChatActions(Screen[None]):
         if self.engine.history is None:
             self.notify("The history cannot be used; see the message at the start.")
             return
-        key = await self.app.push_screen_wait(HistoryScreen(self.engine.history))
+        screen = HistoryScreen(self.engine.history, self.engine.archive.key)
+        key = await self.app.push_screen_wait(screen)
         if key is not None:
             self.set_doing("opening")
             self.engine.open(key)

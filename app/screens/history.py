@@ -37,9 +37,11 @@ class HistoryScreen(ModalScreen[int | None]):
         Binding("f8", "delete", "Delete", id="history.delete"),
     ]
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, current: int | None) -> None:
+        """current: the conversation that is open, which is not deleted under the reader."""
         super().__init__()
         self._history = history
+        self._current = current
         self._shown: list[Summary] = []
 
     def compose(self) -> ComposeResult:
@@ -112,7 +114,9 @@ class HistoryScreen(ModalScreen[int | None]):
     async def action_delete(self) -> None:
         """Remove the highlighted conversation for good, after asking."""
         entry = self._highlighted
-        if entry is not None:
+        if entry is not None and entry.key == self._current:
+            self.notify("This conversation is open: begin another one first (ctrl+n).")
+        elif entry is not None:
             question = f"Delete “{entry.title}”, {_turns(entry.turns)}, for good?"
             if await self.app.push_screen_wait(Confirm(question, "Delete")):
                 self._do(lambda: self._history.delete(entry.key))

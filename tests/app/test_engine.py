@@ -364,3 +364,20 @@ def test_closing_lets_go_of_everything(world: World, heard: Heard, tmp_path: Pat
     heard.engine.close()
     assert world.closed == ["cpu"]
     cast(Any, heard.engine)._thread.join(PATIENCE)
+
+
+def test_auto_becomes_the_device_that_it_meant(world: World) -> None:
+    opened = world.open_device
+
+    def open_device(uri: str) -> Any:
+        return opened("cpu" if uri == "auto" else uri)
+
+    world.open_device = open_device  # type: ignore[method-assign]
+    heard = Heard(world.engine(device="auto"))
+    heard.engine.start()
+    heard.until(Ready)
+    assert heard.engine.options.device == "cpu"
+    heard.engine.switch("cpu", "other")
+    heard.until(Ready)
+    assert world.opened == ["cpu"], "the device stays open"
+    heard.engine.close()

@@ -148,6 +148,12 @@ def test_conversations_are_renamed_and_deleted_with_care() -> None:
             await driver.ask("one")
             await driver.press("ctrl+o")
             await shows(driver, HistoryScreen)
+            await driver.press("f8")
+            await driver.until(lambda: "begin another one first" in seen(driver))
+            await driver.press("escape", "ctrl+n")
+            await driver.until(lambda: not driver.transcript.turns)
+            await driver.press("ctrl+o")
+            await shows(driver, HistoryScreen)
             await driver.press("f6")
             await shows(driver, Ask)
             driver.app.screen.query_one(Input).value = "My birds"
@@ -164,8 +170,9 @@ def test_conversations_are_renamed_and_deleted_with_care() -> None:
             await driver.until(lambda: "There are none yet." in seen(driver))
             await driver.press("escape")
             await driver.until(lambda: driver.app.screen is driver.screen)
-            # The conversation on the screen goes on, in a file that no longer has it.
             await driver.ask("two")
+            assert driver.app.engine.history is not None
+            assert [entry.title for entry in driver.app.engine.history.search("")] == ["two"]
 
     asyncio.run(scenario())
 

@@ -101,11 +101,11 @@ class World:
     def feeds(self) -> int:
         return len(self.session.feeds)
 
-    def engine(self, *, resume: bool = False, max_tokens: int = 64) -> Engine:
+    def engine(self, *, resume: bool = False, device: str = "cpu") -> Engine:
         backend = Backend(
             self.open_device,
             self.load_model,
             open_history=lambda: self.open_history(),
         )
-        options = Options("fake", "cpu", Sampler(temperature=0.0), max_tokens)
+        options = Options("fake", device, Sampler(temperature=0.0), 64)
         return Engine(options, backend, resume_last=resume)
