@@ -15,8 +15,8 @@ import uvicorn
 
 import edge_sdk
 from edge_sdk.errors import AccessError, UsageError
-from edge_sdk.monitor import Monitor
 from edge_sdk.server.guard import Rules
+from edge_sdk.server.place import Place
 from edge_sdk.server.service import Service
 from edge_sdk.server.talker import Talker
 
@@ -101,30 +101,31 @@ def serve(
     Raises EdgeError where something cannot be opened, KeyboardInterrupt after SIGINT.
     """
     address.check()
-    with (
-        edge_sdk.load_model(model) as loaded,
-        closing(bind(address)) as listener,
-        edge_sdk.open_device(device) as opened,
-        closing(opened.load(loaded)) as session,
-    ):
+    with edge_sdk.load_model(model) as loaded, closing(bind(address)) as listener:
         port = listener.getsockname()[1]
-        monitor = Monitor(opened.telemetry)
-        monitor.start()
-        talker = Talker(session, monitor.power, max_tokens=max_tokens, context_limit=context_limit)
-        service = Service(talker, loaded.name, Rules(hosts(address, port), address.token))
-        config = uvicorn.Config(
-            service.app,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            lifespan="off",
-            limit_concurrency=MAX_CONNECTIONS,
-            timeout_graceful_shutdown=2,
-        )
-        own = f"[{address.host.strip('[]')}]" if ":" in address.host else address.host
-        ready(f"http://{own}:{port}/v1")
+        place = Place(loaded, device)
         try:
-            uvicorn.Server(config).run(sockets=[listener])
+            # Now, so that what is wrong is said at the start.
+            place.session()
+            talker = Talker(place, max_tokens=max_tokens, context_limit=context_limit)
+            service = Service(talker, loaded.name, Rules(hosts(address, port), address.token))
+            own = f"[{address.host.strip('[]')}]" if ":" in address.host else address.host
+            ready(f"http://{own}:{port}/v1")
+            try:
+                uvicorn.Server(_config(service)).run(sockets=[listener])
+            finally:
+                service.close()
         finally:
-            service.close()
-            monitor.stop()
+            place.let_go()
+
+
+def _config(service: Service) -> uvicorn.Config:
+    return uvicorn.Config(
+        service.app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_graceful_shutdown=2,
+    )

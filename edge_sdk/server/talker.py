@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from edge_sdk.chat import Chat
 from edge_sdk.chat_stats import ChatStats
 from edge_sdk.device import Session
+from edge_sdk.errors import DeviceDisconnected
 from edge_sdk.server.request import ChatRequest
 from edge_sdk.telemetry import Reading
 from edge_sdk.turns import Turn, text_only
@@ -37,38 +39,55 @@ class Answer:
     prompt_tokens: int = 0
 
 
+class Stand(Protocol):
+    """Where the model runs; edge_sdk.server.place has the real one."""
+
+    def session(self) -> Session:
+        """The model on a device; may open it, and then raise EdgeError."""
+
+    def power(self) -> Reading:
+        """Watts now."""
+
+    def let_go(self) -> None:
+        """Close a device that went away, so that it can be opened again."""
+
+
 class Talker:
     """Use from one thread at a time."""
 
-    def __init__(
-        self,
-        session: Session,
-        power: Callable[[], Reading] | None,
-        *,
-        max_tokens: int,
-        context_limit: int,
-    ) -> None:
+    def __init__(self, place: Stand, *, max_tokens: int, context_limit: int) -> None:
         """max_tokens: longest answer where the request does not say; context_limit: see Chat."""
-        self._session = session
-        self._power = power
+        self._place = place
         self._max_tokens = max_tokens
         self._context_limit = context_limit
         self._known: OrderedDict[Said, list[Turn]] = OrderedDict()
 
     def answer(self, request: ChatRequest, cancel: threading.Event, into: Answer) -> Iterator[str]:
-        """Iterate over the pieces; fills `into`. Raises EdgeError, or Cancelled while feeding."""
+        """Iterate over the pieces; fills `into`. Raises EdgeError, or Cancelled while feeding.
+
+        A device that went away is opened again for the next request; the states are still known.
+        """
+        try:
+            yield from self._answer(self._place.session(), request, cancel, into)
+        except DeviceDisconnected:
+            self._place.let_go()
+            raise
+
+    def _answer(
+        self, session: Session, request: ChatRequest, cancel: threading.Event, into: Answer
+    ) -> Iterator[str]:
         chat = Chat(
-            self._session,
+            session,
             sampling=request.sampler,
             max_tokens=request.max_tokens or self._max_tokens,
             system=request.system.strip() or None,
             context_limit=self._context_limit,
             stop=request.stop,
-            power=self._power,
+            power=self._place.power,
         )
         turns = self._turns(request)
         fed = chat.resume(turns, cancel=cancel)
-        known = self._session.position - fed
+        known = session.position - fed
         try:
             yield from chat.ask(request.question, cancel=cancel)
         finally:

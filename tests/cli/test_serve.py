@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import openai
 import pytest
@@ -73,3 +74,35 @@ def test_without_the_extra_it_says_how_to_install_it(
     assert done.returncode == 1
     assert missing.encode() in done.stderr
     assert b'pip install "edge-sdk[serve]"' in done.stderr
+
+
+def test_a_device_that_was_unplugged_is_opened_again(
+    command_environment: dict[str, str], tmp_path: Path
+) -> None:
+    unplugged = tmp_path / "unplugged"
+    process = subprocess.Popen(
+        [*SERVE, "--json"],
+        env=command_environment | {"SCRIPT_UNPLUGGED": str(unplugged)},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    url = json.loads(process.stdout.readline())["url"]
+    client = openai.OpenAI(base_url=url, api_key="unused", max_retries=0, timeout=60)
+    talk: list[Any] = [{"role": "user", "content": "hi"}]
+
+    def ask() -> str | None:
+        reply = client.chat.completions.create(model="tiny", messages=talk)
+        return reply.choices[0].message.content
+
+    assert ask() == "answer 1"
+    unplugged.touch()
+    for _ in range(2):
+        with pytest.raises(openai.InternalServerError, match="went away"):
+            ask()
+    unplugged.unlink()
+    talk += [{"role": "assistant", "content": "answer 1"}, {"role": "user", "content": "more"}]
+    assert ask() == "answer 2"
+    process.send_signal(signal.SIGTERM)
+    process.wait(60)

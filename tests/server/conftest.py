@@ -6,7 +6,7 @@ import http.client
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import openai
@@ -23,8 +23,21 @@ from tests.fake_session import FakeSession, scripted
 TOKEN = "a-token-of-the-test"
 
 
-def power() -> Reading:
-    return Reading(2.0, "W", Provenance.MEASURED, "a meter", "board")
+@dataclass
+class FakePlace:
+    """A session, and how often it was let go."""
+
+    only: FakeSession
+    gone: int = 0
+
+    def session(self) -> Any:
+        return self.only
+
+    def power(self) -> Reading:
+        return Reading(2.0, "W", Provenance.MEASURED, "a meter", "board")
+
+    def let_go(self) -> None:
+        self.gone += 1
 
 
 @dataclass
@@ -34,7 +47,7 @@ class Server:
     session: FakeSession
     port: int = 0
     token: str | None = None
-    others: list[Any] = field(default_factory=list)
+    place: FakePlace | None = None
 
     @property
     def url(self) -> str:
@@ -65,7 +78,8 @@ def run(session: FakeSession, token: str | None = None) -> Iterator[Server]:
     address = Address(port=0, token=token, names=("edge.example",))
     listener = bind(address)
     server = Server(session, listener.getsockname()[1], token)
-    talker = Talker(session, power, max_tokens=64, context_limit=1024)
+    server.place = FakePlace(session)
+    talker = Talker(server.place, max_tokens=64, context_limit=1024)
     service = Service(talker, "fake", Rules(hosts(address, server.port), token))
     config = uvicorn.Config(
         service.app, log_config=None, lifespan="off", timeout_graceful_shutdown=1

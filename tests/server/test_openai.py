@@ -199,6 +199,8 @@ def test_a_device_that_fails_is_an_error_and_the_server_goes_on(server: Server) 
     with pytest.raises(openai.APIError, match="went away"):
         list(ask(server, stream=True))
     server.session.on_feed = None
+    assert server.place is not None
+    assert server.place.gone == 2, "it is opened again for the next request"
     assert ask(server).choices[0].message.content == "first answer"
 
 
