@@ -7,20 +7,18 @@ how a turn is written as ids (prompt.py).
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 
-from edge_sdk.answer_text import AnswerText
-from edge_sdk.chat_stats import ChatStats, PowerPoll
+from edge_sdk.chat_stats import ChatStats
 from edge_sdk.device import Cancelled, Progress, Session, State
 from edge_sdk.errors import ModelRejected, UsageError
-from edge_sdk.generation import Generation, generate
 from edge_sdk.monitor import Monitor
 from edge_sdk.prompt import PromptWriter, clean_prompt
 from edge_sdk.rereading import plan, read_again
 from edge_sdk.sampling import Sampler
 from edge_sdk.telemetry import Reading
-from edge_sdk.turns import Turn, newest_turns
+from edge_sdk.turn_writer import TurnWriter
+from edge_sdk.turns import Turn
 
 __all__ = ["Chat", "ChatStats", "Turn"]
 
@@ -55,14 +53,18 @@ class Chat:
         self.session = session
         self.turns: list[Turn] = []
         """The conversation, oldest first; change it with the methods only."""
-        self._sampler = Sampler() if sampling is None else sampling
         self._max_tokens = max_tokens
         self._context_limit = context_limit
-        self._power = Monitor(session.device.telemetry).power if power is None else power
-        self._tokenizer = session.model.tokenizer
-        cleaned = clean_prompt(system) if system else None
-        self._writer = PromptWriter(self._tokenizer, session.model.chat_template, cleaned)
-        self._stops = (*self._writer.stop_texts, *filter(None, stop))
+        model, cleaned = session.model, clean_prompt(system) if system else None
+        self._writer = PromptWriter(model.tokenizer, model.chat_template, cleaned)
+        self._turn_writer = TurnWriter(
+            session,
+            self._writer,
+            Sampler() if sampling is None else sampling,
+            (*self._writer.stop_texts, *filter(None, stop)),
+            context_limit,
+            Monitor(session.device.telemetry).power if power is None else power,
+        )
         self._cancel = threading.Event()
         self._running: Generator[str, None, None] | None = None
         self._owed: State | None = None
@@ -256,7 +258,8 @@ class Chat:
                 before = turns[index].before
                 del self.turns[index:]
                 self.session.restore(before)
-            yield from self._write_turn(text, flag, limit, before, kept)
+            stats = self.stats = ChatStats(self._context_limit, context_used=before.position)
+            yield from self._turn_writer.write(self.turns, text, before, kept, stats, limit, flag)
         except GeneratorExit:
             # The reader left; the turn is already kept.
             raise
@@ -268,102 +271,6 @@ class Chat:
                 raise
             self.stats.stop_reason = "cancelled"
             self.stats.context_used = state.position
-
-    def _write_turn(
-        self, text: str, flag: threading.Event, limit: int, before: State, kept: Sequence[int]
-    ) -> Iterator[str]:
-        """Feed the question, yield the answer, keep the turn; raises Cancelled before the turn.
-
-        kept: the ids that the answer begins with.
-        """
-        began = time.perf_counter()
-        stats = self.stats = ChatStats(self._context_limit, context_used=before.position)
-        poll = PowerPoll(self._power, stats.meter)
-        poll.poll(now=True)
-        start = self._make_room(text, flag, limit, len(kept))
-        stats.context_trimmed = start
-        base = before if start == self._context_start() else self.session.snapshot()
-        prompt = self._writer.question(text, first=start == len(self.turns))
-        stats.prompt_tokens, stats.kept_tokens = len(prompt), len(kept)
-        prompt += kept
-        run = generate(self.session, prompt, sampling=self._sampler, max_tokens=limit, cancel=flag)
-        answer = AnswerText(self._tokenizer.decoder(), self._stops)
-        lead = answer.begin(kept)
-        try:
-            for token in run:
-                piece, lead = lead + answer.feed(token), ""
-                stats.prefill_seconds = run.prefill_seconds or 0.0
-                stats.decode_seconds = run.decode_seconds
-                stats.first_token_seconds = stats.first_token_seconds or time.perf_counter() - began
-                stats.answer_tokens = len(run.tokens)
-                stats.context_used = self.session.position
-                poll.poll()
-                if piece:
-                    yield piece
-                if answer.stopped:
-                    break
-            if run.prefill_seconds is None:
-                raise Cancelled
-            if rest := lead + answer.finish():
-                yield rest
-        except GeneratorExit:
-            answer.finish()
-            self._keep(text, before, base, run, answer)
-            poll.poll(now=True)
-            raise
-        self._keep(text, before, base, run, answer)
-        poll.poll(now=True)
-
-    def _keep(
-        self, text: str, before: State, base: State, run: Generation, answer: AnswerText
-    ) -> None:
-        """Close the answer in the session's state and add the turn; `base`: before the question."""
-        stats, closing = self.stats, self._writer.closing
-        ids = [*run.prompt, *run.tokens, *closing]
-        if answer.stopped:
-            # The stop text was fed, token by token, before it could be known. Take it out.
-            count, rest = answer.before_stop()
-            written = [*run.tokens[:count], *self._writer.continued(rest)]
-            ids = [*run.prompt, *written, *closing]
-            self.session.restore(base)
-            self.session.feed(ids)
-        elif closing:
-            self.session.feed(closing)
-        reason = "stop" if answer.stopped else run.stop_reason or "cancelled"
-        stats.prefill_seconds = run.prefill_seconds or 0.0
-        stats.context_used = self.session.position
-        stats.stop_reason = reason
-        turn = Turn(
-            user=text,
-            assistant=answer.text,
-            before=before,
-            after=self.session.snapshot(),
-            ids=tuple(ids),
-            question_tokens=stats.prompt_tokens,
-            closing_tokens=len(closing),
-            stop_reason=reason,
-            stats=stats,
-            context_start=stats.context_trimmed,
-        )
-        self.turns.append(turn)
-
-    def _make_room(self, text: str, flag: threading.Event, limit: int, kept: int) -> int:
-        """Make the question fit; the index of the oldest turn that the state still holds."""
-        start, end = self._context_start(), len(self.turns)
-        room = self._context_limit - min(limit, self._context_limit // 4) - kept
-        question = self._writer.question(text, first=start == end)
-        if start == end or self.session.position + len(question) <= room:
-            return start
-        # Half at most: or else every later turn would have to feed nearly all of it again.
-        room = min(room - len(question), self._context_limit // 2)
-        oldest, ids = newest_turns(self.turns, start, room, self._writer)
-        self.session.reset()
-        if ids:
-            self.session.feed(ids, cancel=flag)
-        return oldest
-
-    def _context_start(self) -> int:
-        return self.turns[-1].context_start if self.turns else 0
 
     def _last_stats(self) -> ChatStats:
         return self.turns[-1].stats if self.turns else ChatStats(self._context_limit)
