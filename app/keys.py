@@ -35,7 +35,10 @@ def check(keys: Mapping[str, str]) -> None:
     usual = {id: key for id, _, key in choices()}
     for id in keys:
         if id not in usual:
-            raise UsageError(f"there is nothing called {id!r} that a key could do.")
+            raise UsageError(
+                f"there is nothing called {id!r} that a key could do.",
+                hint="the settings (f6) list what there is.",
+            )
     taken: dict[tuple[str, str], list[str]] = defaultdict(list)
     for id, all_keys in (usual | dict(keys)).items():
         for key in all_keys.split(","):

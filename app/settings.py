@@ -61,7 +61,10 @@ class Settings:
         self.sampler()
         for name, (fits, expected) in _RULES.items():
             if not fits(getattr(self, name)):
-                raise UsageError(f"{name} is {getattr(self, name)!r}; expected {expected}.")
+                raise UsageError(
+                    f"{name} is {getattr(self, name)!r}; expected {expected}.",
+                    hint="leave it out to use the default.",
+                )
 
 
 SAMPLING = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "seed")

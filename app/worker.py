@@ -204,7 +204,7 @@ class Worker:
     def _node(self, index: int) -> Node:
         path = self.archive.path
         if not 0 <= index < len(path):
-            raise UsageError("there is no such turn any more.")
+            raise UsageError("there is no such turn any more.", hint="choose one that is shown.")
         return path[index]
 
     def _begin(self, options: Options, cancel: Cancel) -> None:
@@ -289,7 +289,8 @@ class Worker:
         if back:
             self._show()
         if failure is not None or self._stage is None:
-            self._fail(failure or EdgeError("no model is loaded."), answering=True, back=back)
+            gone = EdgeError("no model is loaded.", hint="choose a device or a model that works.")
+            self._fail(failure or gone, answering=True, back=back)
             return
         view = view_of(self.archive.tree, node) if node is not None else None
         self._say(Answered(figures_of(self._stage.chat.stats), cancel.is_set(), view, back))

@@ -88,7 +88,9 @@ class PromptWriter:
         writes it again if it means it. Raises UsageError if it is longer than MAX_PROMPT.
         """
         if len(text) > MAX_PROMPT:
-            raise UsageError(f"the answer is longer than {MAX_PROMPT >> 10} KiB.")
+            raise UsageError(
+                f"the answer is longer than {MAX_PROMPT >> 10} KiB.", hint="keep a part of it."
+            )
         text = _clean(text)
         for stop in self.stop_texts:
             text = text.partition(stop)[0]

@@ -129,7 +129,9 @@ class SettingsScreen(ModalScreen[Settings | None]):
             return int(text) if name in WHOLE else float(text)
         except ValueError:
             kind = "whole number" if name in WHOLE else "number"
-            raise UsageError(f"{name} is {text!r}; expected a {kind}.") from None
+            raise UsageError(
+                f"{name} is {text!r}; expected a {kind}.", hint="esc leaves it as it was."
+            ) from None
 
     def action_cancel(self) -> None:
         """Leave everything as it was."""

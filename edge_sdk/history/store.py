@@ -215,7 +215,10 @@ class History:
             "SELECT title, head, draft FROM conversations WHERE id = ?", (key,)
         ).fetchone()
         if found is None:
-            raise NotFound(f"there is no conversation {key} in the history.")
+            raise NotFound(
+                f"there is no conversation {key} in the history.",
+                hint="choose one that is listed; it may have been deleted meanwhile.",
+            )
         title, head, draft = found
         tree, nodes = Tree(), dict[int, Node]()
         rows = self._db.execute(

@@ -52,7 +52,9 @@ class Address:
                 hint='make one with `python3 -c "import secrets; print(secrets.token_hex())"`.',
             )
         if not 0 <= self.port <= 65535:
-            raise UsageError(f"the port is {self.port}; expected 0 to 65535.")
+            raise UsageError(
+                f"the port is {self.port}; expected 0 to 65535.", hint="0 takes any free one."
+            )
 
 
 def is_loopback(host: str) -> bool:
