@@ -13,6 +13,7 @@ import edge_sdk
 from edge_sdk.history.store import History
 
 if TYPE_CHECKING:
+    from edge_sdk.boards import Flasher
     from edge_sdk.chat import Chat
     from edge_sdk.device import Device, DeviceInfo, Session
     from edge_sdk.hub import ModelEntry
@@ -63,6 +64,12 @@ def _list_models() -> list[ModelEntry]:
     return list_models()
 
 
+def _find_flasher() -> Flasher:
+    from edge_sdk.boards import flasher
+
+    return flasher()
+
+
 @dataclass(frozen=True)
 class Backend:
     """All doors."""
@@ -73,3 +80,4 @@ class Backend:
     list_devices: Callable[[], list[DeviceInfo]] = _list_devices
     list_models: Callable[[], list[ModelEntry]] = _list_models
     open_history: Callable[[], History] = History
+    find_flasher: Callable[[], Flasher] = _find_flasher

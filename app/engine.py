@@ -115,6 +115,10 @@ class Engine:
         """Move the conversation to another device or model."""
         self._request(lambda worker, cancel: worker.switch(device, model, cancel))
 
+    def let_go(self) -> None:
+        """Close the device, so that something else can be done with it; `switch` goes on."""
+        self._request(lambda worker, cancel: worker.let_go(cancel))
+
     def configure(self, options: Options) -> None:
         """Take other settings for the answers to come; device and model stay."""
         self._request(lambda worker, cancel: worker.configure(options, cancel))

@@ -144,6 +144,11 @@ class Lost:
 
 
 @dataclass(frozen=True)
+class LetGo:
+    """The device is closed; the conversation waits for another one, or for it."""
+
+
+@dataclass(frozen=True)
 class Warned:
     """Something is not as it should be, and the conversation goes on."""
 
@@ -190,6 +195,7 @@ Event = (
     | Answered
     | Moved
     | Cleared
+    | LetGo
     | Lost
     | Warned
     | Failed

@@ -23,6 +23,7 @@ ACTIONS = (
     ("devices", "Device", "Go on with this conversation on another device"),
     ("models", "Model", "Go on with this conversation with another model"),
     ("compare", "Compare", "The same question on two devices, side by side"),
+    ("flash", "Flash a board", "Write our image, verify it, and test that it computes"),
     ("settings", "Settings", "Sampling, system text, themes, keys"),
     ("meters", "Meters", "Show them as a panel or as one line"),
     ("turns", "Go to the turns", "Their keys are then in the footer"),

@@ -20,6 +20,7 @@ from edge_sdk.app.events import (
     Cleared,
     Event,
     Failed,
+    LetGo,
     Lost,
     Moved,
     Opened,
@@ -173,6 +174,12 @@ class Worker:
         options = replace(self.options, device=device, model=model)
         if self._stage is None or self.lost or options != self._stage.options:
             self._begin(options, cancel)
+
+    def let_go(self, cancel: Cancel) -> None:
+        """Close the device, so that something else can be done with it; `switch` goes on."""
+        self.lost = False
+        self._drop_stage()
+        self._say(LetGo())
 
     def configure(self, options: Options, cancel: Cancel) -> None:
         """Take other settings; the system text is that of the next conversation."""

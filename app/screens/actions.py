@@ -6,6 +6,7 @@ what the engine answers (chat.py).
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -23,6 +24,9 @@ from edge_sdk.app.widgets.transcript import Transcript
 from edge_sdk.app.widgets.turn import Turn
 from edge_sdk.errors import EdgeError
 from edge_sdk.safe_text import printable
+
+NO_PORT = ("cpu", "cuda", "metal", "amd", "opencl", "sim", "auto")
+"""Devices that hold no port of a board while they are open."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class ChatActions(Screen[None]):
         Binding("f3", "devices", "Device", id="chat.devices", priority=True),
         Binding("f4", "models", "Model", id="chat.models", priority=True, show=False),
         Binding("f5", "compare", "Compare", id="chat.compare", priority=True, show=False),
+        Binding("f7", "flash", "Flash", id="chat.flash", priority=True, show=False),
         Binding("f6", "settings", "Settings", id="chat.settings", priority=True, show=False),
     ]
 
@@ -63,6 +68,8 @@ class ChatActions(Screen[None]):
         """Whether a model is loaded."""
         self.doing = ""
         """What is being done now, as one word; questions wait for its end."""
+        self.released = asyncio.Event()
+        """Set when the engine has let go of its device."""
         self._editing: Editing | None = None
 
     @property
@@ -87,7 +94,7 @@ class ChatActions(Screen[None]):
             return idle
         if action in ("new", "type", "undo", "redo", "turns"):
             return self.ready
-        if action in ("devices", "models", "settings"):
+        if action in ("devices", "models", "settings", "flash"):
             return not self.doing
         return True
 
@@ -255,6 +262,24 @@ class ChatActions(Screen[None]):
     def action_new(self) -> None:
         """Begin a new conversation; this one stays in the history."""
         self.engine.reset()
+
+    @work
+    async def action_flash(self) -> None:
+        """Put our image onto a board, and go on with the conversation there."""
+        # Here: most runs never flash, and boards need not be installed.
+        from edge_sdk.app.screens.flash import FlashScreen
+
+        options = self.engine.options
+        held = self.ready and not options.device.startswith(NO_PORT)
+        if held:
+            # A port that the conversation holds could not be asked.
+            self.set_doing("flashing")
+            self.released.clear()
+            self.engine.let_go()
+            await self.released.wait()
+        uri = await self.app.push_screen_wait(FlashScreen(self.engine.backend.find_flasher))
+        if held or uri is not None:
+            self._switch(uri or options.device, options.model)
 
     def action_settings(self) -> None:
         """Change how answers are written, looks and keys (see edge_sdk.app.chat_app)."""

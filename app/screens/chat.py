@@ -18,6 +18,7 @@ from edge_sdk.app.events import (
     Event,
     Failed,
     LaneUpdate,
+    LetGo,
     Lost,
     Moved,
     Opened,
@@ -141,6 +142,8 @@ class ChatScreen(ChatActions):
                 self.facts.figures = None
                 self.set_doing("")
                 self.notify("New conversation.")
+            case LetGo():
+                self.released.set()
             case Lost():
                 self._lost = True
                 self.set_doing("")

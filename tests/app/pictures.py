@@ -11,20 +11,45 @@ import asyncio
 import os
 import sys
 import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from textual.widgets import Input, Select
 
+from edge_sdk import boards
 from edge_sdk.app.backend import Options
 from edge_sdk.app.chat_app import EdgeChatApp
 from edge_sdk.app.engine import Engine
 from edge_sdk.app.screens.compare import CompareScreen
 from edge_sdk.sampling import Sampler
+from edge_sdk.uri import DeviceURI
 from tests.app.conftest import Driver
 
 QUESTIONS = ("Hello!", "Who are you?", "What is the capital of France?")
 COMPARED = "Tell me a short story about a dog."
 SIZE = (120, 36)
+
+
+@contextmanager
+def virtual_board() -> Iterator[str]:
+    """A virtual board behind a pseudo-terminal: the port's path."""
+    stop, answers = threading.Event(), threading.Event()
+    ports: list[str] = []
+
+    def ready(uri: str, what: str) -> None:
+        ports.append(DeviceURI.parse(uri).target)
+        answers.set()
+
+    serving = threading.Thread(
+        target=lambda: boards.simulator().serve("ulx3s-85f", ready=ready, stop=stop), daemon=True
+    )
+    serving.start()
+    assert answers.wait(60)
+    yield ports[0]
+    stop.set()
+    serving.join(10)
 
 
 async def take(folder: Path, devices: list[str]) -> None:
@@ -84,6 +109,12 @@ async def take(folder: Path, devices: list[str]) -> None:
                 while not screen.finished:
                     await pilot.pause(0.2)
             await picture("compare")
+            await pilot.press("escape")
+        with virtual_board() as port:
+            os.environ["EDGE_SERIAL_PORTS"] = port
+            await pilot.press("f7")
+            await pilot.pause(4.0)
+            await picture("flash")
             await pilot.press("escape")
 
 

@@ -18,7 +18,8 @@ from edge_sdk.app.screens.compare import CompareScreen
 from edge_sdk.telemetry import Provenance, Reading
 from tests.app.conftest import Driver, running
 from tests.app.fakes import NO_POWER, FakeChat, FakeDevice
-from tests.app.test_screens import doors
+from tests.app.test_flash import FakeFlasher, opened
+from tests.app.test_screens import doors, seen
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 PIECES = [
@@ -148,5 +149,21 @@ def test_settings(size: str) -> None:
             await driver.press("f6")
             await driver.until(lambda: driver.app.screen.query("#temperature"))
             await compare(f"settings-{size}", driver)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_flash(size: str) -> None:
+    async def scenario() -> None:
+        async with running(FakeChat(PIECES), size=SIZES[size]) as driver:
+            await settle(driver, [12.0, 12.1, 12.0])
+            await opened(driver, FakeFlasher())
+            await driver.press("enter")
+            await driver.until(lambda: "w writes it" in seen(driver))
+            await driver.press("w")
+            await driver.until(lambda: "Self-test" in seen(driver))
+            await driver.pilot.pause(0.3)
+            compare(f"flash-{size}", driver.app.export_screenshot())
 
     asyncio.run(scenario())
