@@ -164,6 +164,6 @@ def test_flash(size: str) -> None:
             await driver.press("w")
             await driver.until(lambda: "Self-test" in seen(driver))
             await driver.pilot.pause(0.3)
-            compare(f"flash-{size}", driver.app.export_screenshot())
+            await compare(f"flash-{size}", driver)
 
     asyncio.run(scenario())
