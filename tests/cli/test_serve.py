@@ -28,6 +28,8 @@ def test_the_official_client_talks_to_the_command(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Where the tests run as a background job, SIGINT is ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     url = json.loads(process.stdout.readline())["url"]
