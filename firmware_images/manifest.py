@@ -63,9 +63,9 @@ class ImageManifest:
         """The file."""
         values = asdict(self)
         tools = values.pop("tools")
-        lines = [f"{name} = {json.dumps(value)}" for name, value in values.items()]
+        lines = [f"{name} = {_quoted(value)}" for name, value in values.items()]
         lines += ["", "[tools]"]
-        lines += [f"{json.dumps(name)} = {json.dumps(tools[name])}" for name in sorted(tools)]
+        lines += [f"{_quoted(name)} = {_quoted(tools[name])}" for name in sorted(tools)]
         return "\n".join(lines) + "\n"
 
 
@@ -116,6 +116,11 @@ def source_hash(root: Path = ROOT) -> str:
         text = files[name].read_text("utf-8").encode()
         total.update(f"{name}\0{len(text)}\0".encode() + text)
     return total.hexdigest()
+
+
+def _quoted(value: str | int) -> str:
+    """As TOML, whose strings are JSON's but for two things."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _malformed(path: Path, why: str) -> ImageRejected:

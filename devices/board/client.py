@@ -26,8 +26,6 @@ REPEAT_SECONDS = 0.25
 """A request without a reply is sent again after this, beyond the time that its bytes take."""
 PATIENCE_SECONDS = 3.0
 """A board that has not answered by then, repeats included, is taken for dead."""
-HELLO_SECONDS = 0.75
-"""The same for HELLO: no board has work that delays it."""
 _JUMP = 1024
 """HELLO's number is this far ahead, so that nothing old on the line can have a number in use."""
 _RESYNCS = 3
@@ -57,7 +55,7 @@ class Client:
         """Stretches of bytes from the board that were no frame."""
         return self._decoder.errors
 
-    def hello(self, seconds: float = HELLO_SECONDS) -> Hello:
+    def hello(self, seconds: float = PATIENCE_SECONDS) -> Hello:
         """Ask what the board is, and begin a new count of sequence numbers."""
         with self.lock:
             self._sequence = (self._sequence + _JUMP) % SEQUENCES
@@ -105,7 +103,8 @@ class Client:
         Raises Refused, DeviceTimeout, DeviceDisconnected.
         """
         with self.lock:
-            for _ in range(_RESYNCS):
+            failures = 0
+            while payloads:
                 try:
                     done = self._stream(kind, payloads)
                 except DeviceTimeout:
@@ -113,11 +112,12 @@ class Client:
                         # From the start: writing the same twice does no harm.
                         continue
                     raise
-                if done == len(payloads):
-                    return
                 payloads = payloads[done:]
-                self.hello()
-        raise self._out_of_step()
+                if payloads:
+                    failures = 0 if done else failures + 1
+                    if failures == _RESYNCS:
+                        raise self._out_of_step()
+                    self.hello()
 
     def _slower(self) -> bool:
         """Whether the line now has a lower rate, at which it is worth trying again."""

@@ -34,7 +34,10 @@ def embedding_rows(
     mantissa = np.minimum(np.rint(part * 65536), 65535)
     shift = 16 - exponent
     if shift.min() < 0:
-        raise ModelRejected("an embedding row is too large for the accelerator's 16 bits.")
+        raise ModelRejected(
+            "an embedding row is too large for the accelerator's 16 bits.",
+            hint="run this model on 'cpu'.",
+        )
     mantissa = np.where(used & (shift <= MAX_SHIFT), mantissa, 0)
     d, word = values.shape[1], geometry.memory_bits // 8
     rows = np.zeros((len(ids), -(-(4 + d + d % 2) // word) * word), np.uint8)

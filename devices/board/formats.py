@@ -67,8 +67,9 @@ class Formats:
         )
         if not good:
             raise UsageError(
-                f"{self} cannot be computed; expected a residual of 0 to 15 fractional bits, the "
-                f"others {lowest} to {SIGMOID_FRACTION}, and no fewer for the state than the gates."
+                f"{self} cannot be computed; expected a residual of 0 to 15 fractional bits, others "
+                f"of {lowest} to {SIGMOID_FRACTION}, and no fewer for the state than for the gates.",
+                hint="leave them to Formats(), or to calibration on text.",
             )
 
 
@@ -144,7 +145,10 @@ def outer_gains(values: npt.NDArray[np.float64], fraction: int, squares: int) ->
         # NRM's factor has 16 bits; one of N's is left for rounding and the constant.
         if share < 1 << 15 and columns * 2.0**30 * (1 + share) < 2.0 ** (MAX_ROOT_BITS - 1):
             return gains
-    raise ModelRejected(f"{columns} inputs of a norm do not fit the accelerator's 56 bits.")
+    raise ModelRejected(
+        f"{columns} inputs of a norm do not fit the accelerator's 56 bits.",
+        hint="run this model on 'cpu'.",
+    )
 
 
 def _constant(value: float) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_sdk.errors import DeviceNotFound
+from edge_sdk.firmware_images.contract.configurations import ULX3S
 from edge_sdk.firmware_images.contract.geometry import Geometry
 
 
@@ -32,16 +33,6 @@ class BoardKind:
     geometry: Geometry
 
 
-ULX3S = Geometry(
-    memory_bits=16,
-    memory_words=16 << 20,
-    x_depth=1024,
-    s_depth=8192,
-    a_depth=4096,
-    b_depth=4096,
-    q_depth=512,
-)
-"""SDR SDRAM of 32 MiB, 16 bits wide."""
 # Sizes and IDCODEs as ecppack writes them; the comment lines in front come on top.
 SMALL, LARGE = 582_343, 1_927_699
 KINDS = {

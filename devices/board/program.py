@@ -26,6 +26,7 @@ from edge_sdk.ternary import unpack2
 
 _SLAB = 1024
 """Embedding rows converted at a time."""
+_DAMAGED = "convert the checkpoint again, or run the model on 'cpu'."
 
 
 @dataclass(frozen=True)
@@ -237,7 +238,9 @@ class _Compiler:
     def _forget_gate(self, layer: int) -> None:
         bounds = np.rint(self._model.vector("bounds")[layer].astype(np.float64) * 32768)
         if bounds.min() < 0 or bounds.max() > 32768:
-            raise ModelRejected(f"a lower bound of layer {layer} is not between 0 and 1.")
+            raise ModelRejected(
+                f"a lower bound of layer {layer} is not between 0 and 1.", hint=_DAMAGED
+            )
         flags, address = Flag.SIGMOID, 0
         if bounds.any():
             flags, address = flags | Flag.GAIN, self._out.place(bounds.astype("<u2").tobytes())
@@ -280,4 +283,4 @@ def _trits(planes: npt.NDArray[np.uint8], shape: tuple[int, int], name: str) -> 
     try:
         return unpack2(planes, shape)
     except ValueError as error:
-        raise ModelRejected(f"the matrix {name!r} was refused: {error}.") from None
+        raise ModelRejected(f"the matrix {name!r} was refused: {error}.", hint=_DAMAGED) from None

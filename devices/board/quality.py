@@ -117,7 +117,9 @@ def windows_of(model: Model, text: str, tokens: int) -> list[list[int]]:
                 found.append(window)
                 left -= len(window)
     if not found:
-        raise UsageError("the text is too short to predict anything in it.")
+        raise UsageError(
+            "the text is too short to predict anything in it.", hint="give it a few sentences."
+        )
     return found
 
 
@@ -186,7 +188,9 @@ def _read(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, ValueError) as error:
-        raise AccessError(f"{str(path)!r} could not be read as text: {error}.") from None
+        raise AccessError(
+            f"{str(path)!r} could not be read as text: {error}.", hint="name a text file in UTF-8."
+        ) from None
 
 
 def _show(what: str, done: int, total: int) -> None:

@@ -34,6 +34,8 @@ class Window:
         self._sent = 0
         self._stale = 0
         """Refusals that are still to come and say nothing new."""
+        self._old = 0
+        """Refusals since the last step forward that name what was executed long ago."""
 
     @property
     def done(self) -> bool:
@@ -59,7 +61,7 @@ class Window:
             return False
         if reply.type == self._kind | REPLY and index >= self.acknowledged:
             # It executed all before this one, too, or it would have refused it.
-            self.acknowledged, self._stale = index + 1, 0
+            self.acknowledged, self._stale, self._old = index + 1, 0, 0
             self._sent = max(self._sent, self.acknowledged)
             return True
         if reply.type != ERROR:
@@ -68,7 +70,10 @@ class Window:
         if refusal.code != Code.BAD_SEQUENCE:
             raise refusal
         expected = (refusal.detail - self._first) % SEQUENCES
-        if not self.acknowledged <= expected <= len(self._frames):
+        if expected < self.acknowledged and self._old < SIZE:
+            # It was on its way for long. If not, more of them will come.
+            self._old += 1
+        elif not self.acknowledged <= expected <= len(self._frames):
             self.lost = True
         elif self._stale:
             self._stale -= 1

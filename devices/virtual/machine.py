@@ -36,13 +36,21 @@ class VirtualBoard:
         make: MakeEngine,
         folder: Path | None = None,
         images: Path | None = None,
+        *,
+        loadable: bool = True,
     ) -> None:
-        """Switch it on: what was in its SRAM is gone."""
+        """Switch it on: what was in its SRAM is gone.
+
+        loadable: somebody may load its SRAM while it runs; otherwise it boots from flash and lets
+        the folder be, which may be that of a board that is being served.
+        """
         self.kind = kind
         self.folder = paths.ensure(folder or paths.state_dir() / "boards" / kind.name)
         self._make = make
         self._images = images
-        (self.folder / SRAM).unlink(missing_ok=True)
+        self._sources = (SRAM, FLASH) if loadable else (FLASH,)
+        if loadable:
+            (self.folder / SRAM).unlink(missing_ok=True)
         self._seen = self._look()
         self._engine = self._boot()
 
@@ -64,7 +72,7 @@ class VirtualBoard:
     def _look(self) -> list[tuple[int, int] | None]:
         """(time of change, size) of what may be booted."""
         found: list[tuple[int, int] | None] = []
-        for name in (SRAM, FLASH):
+        for name in self._sources:
             try:
                 status = (self.folder / name).stat()
                 found.append((status.st_mtime_ns, status.st_size))
@@ -73,7 +81,7 @@ class VirtualBoard:
         return found
 
     def _boot(self) -> Engine | None:
-        for name in (SRAM, FLASH):
+        for name in self._sources:
             path = self.folder / name
             if path.exists():
                 build = self._build_of(path)

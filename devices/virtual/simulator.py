@@ -28,7 +28,12 @@ ENGINES = ("integer", "rtl")
 
 
 def power_on(
-    board: str, engine: str, folder: Path | None = None, progress: Progress | None = None
+    board: str,
+    engine: str,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+    *,
+    loadable: bool = True,
 ) -> VirtualBoard:
     """Switch a virtual board on; raises DeviceNotFound, UsageError, and what the RTL needs."""
     if engine not in ENGINES:
@@ -43,7 +48,7 @@ def power_on(
 
         return RtlEngine(kind, progress)
 
-    return VirtualBoard(get_kind(board), make, folder)
+    return VirtualBoard(get_kind(board), make, folder, loadable=loadable)
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,8 @@ class SimProvider:
                 f"the option pace of {str(uri)!r} is {pace!r}; expected 0 or 1.",
                 hint="1 keeps the real board's time, 0 is as fast as this machine.",
             )
-        machine = power_on(uri.target, uri.options.get("engine", "integer"))
+        engine_name = uri.options.get("engine", "integer")
+        machine = power_on(uri.target, engine_name, loadable=False)
         engine = machine.engine()
         if engine is None:
             raise DeviceTimeout(

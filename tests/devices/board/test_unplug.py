@@ -93,7 +93,8 @@ def test_unplugged_at_every_byte(model: Model) -> None:
     wanted, total = whole(engine, model)
     assert total > 500
     before, slowest = open_files(), 0.0
-    for limit in range(total):
+    # Cut before the first byte, the port may be gone before it is opened: another error.
+    for limit in range(1, total):
         cable = Cable(engine, limit)
         began = time.monotonic()
         with pytest.raises(DeviceDisconnected, match="was lost") as caught:

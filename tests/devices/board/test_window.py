@@ -110,3 +110,15 @@ def test_what_belongs_elsewhere_is_passed_over() -> None:
     ):
         assert not window.take(stranger)
     assert (window.acknowledged, window.lost) == (0, False)
+
+
+def test_an_old_refusal_that_comes_late_is_passed_over_and_a_stubborn_one_is_not() -> None:
+    window = Window(Type.WRITE, 0, [b"xy"] * 10)
+    for sequence in range(5):
+        window.next()
+        window.take(Frame(Type.WRITE | REPLY, sequence))
+    assert not window.take(refusal(3, Code.BAD_SEQUENCE, 2))
+    assert not window.lost
+    for _ in range(SIZE):
+        window.take(refusal(5, Code.BAD_SEQUENCE, 2))
+    assert window.lost
