@@ -26,6 +26,7 @@ VERBS = {
     "bench": "measure the speed and memory of a model on a device",
     "convert": "pack a published checkpoint into one ternary file",
     "pull": "download a model and pack it",
+    "serve": "offer a model to OpenAI-type clients on this machine",
     "train": "train a ternary model on a folder of text",
 }
 """What `edge-sdk --help` lists; the module edge_sdk.cli.<name> is imported only when it is run."""

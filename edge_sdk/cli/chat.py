@@ -8,10 +8,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from edge_sdk.sampling import Sampler
 
 DEFAULT_MODEL = "tern"
 DEFAULT_MAX_TOKENS = 256
@@ -54,32 +50,34 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--max-tokens",
         type=int,
-        default=DEFAULT_MAX_TOKENS,
         metavar="N",
-        help=f"length of an answer at most (default: {DEFAULT_MAX_TOKENS})",
+        help=f"length of an answer at most (default: {DEFAULT_MAX_TOKENS}, or the app's setting)",
     )
     parser.add_argument(
         "--plain", action="store_true", help="no app: lines of text, also for screen readers"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object a turn")
+    parser.add_argument(
+        "--resume", action="store_true", help="app: go on with the conversation used last"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Open the app, or answer as plain text or JSON; returns the exit code."""
-    sampling = _sampler(args)
+    given = {name: getattr(args, name) for name in _SAMPLING if getattr(args, name) is not None}
     if wants_app(args):
         from edge_sdk.app.chat_app import run_app
 
-        return run_app(
-            model=args.model, device=args.device, sampling=sampling, max_tokens=args.max_tokens
-        )
+        length = {} if args.max_tokens is None else {"max_tokens": args.max_tokens}
+        return run_app(args.model, args.device, given | length, resume=args.resume)
     from edge_sdk.cli.plain import PlainChat
+    from edge_sdk.sampling import Sampler
 
     return PlainChat(
         model=args.model,
         device=args.device,
-        sampling=sampling,
-        max_tokens=args.max_tokens,
+        sampling=Sampler(**given),
+        max_tokens=DEFAULT_MAX_TOKENS if args.max_tokens is None else args.max_tokens,
         as_json=args.json,
     ).run(" ".join(args.prompt) if args.prompt else None)
 
@@ -93,11 +91,3 @@ def wants_app(args: argparse.Namespace) -> bool:
         or os.environ.get("TERM", "dumb") == "dumb"
         or not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty())
     )
-
-
-def _sampler(args: argparse.Namespace) -> Sampler:
-    """The sampler with the options that were given, its own defaults for the rest."""
-    from edge_sdk.sampling import Sampler
-
-    given = {name: getattr(args, name) for name in _SAMPLING if getattr(args, name) is not None}
-    return Sampler(**given)
