@@ -67,8 +67,8 @@ class Formats:
         )
         if not good:
             raise UsageError(
-                f"{self} cannot be computed; expected a residual of 0 to 15 fractional bits, others "
-                f"of {lowest} to {SIGMOID_FRACTION}, and no fewer for the state than for the gates.",
+                f"{self} cannot be computed; expected a residual of 0 to 15 fractional bits, the "
+                f"rest of {lowest} to {SIGMOID_FRACTION}, the state of no fewer than the gates.",
                 hint="leave them to Formats(), or to calibration on text.",
             )
 

@@ -29,7 +29,7 @@ def measure_link(
     Raises UsageError for fewer tokens than one, UnsupportedOperation for what is no board.
     """
     if tokens < 1:
-        raise UsageError(f"tokens is {tokens}; expected 1 or more.")
+        raise UsageError(f"tokens is {tokens}; expected 1 or more.", hint="64 is a good number.")
     begin = time.perf_counter()
     device = open_device(uri)
     opening = time.perf_counter() - begin

@@ -18,13 +18,13 @@ from edge_sdk.device import Cancelled, Candidates, Progress, State
 from edge_sdk.devices.board.client import PATIENCE_SECONDS
 from edge_sdk.devices.board.protocol import Fed, Hello, pack_feed, pack_read, pack_write, read_fed
 from edge_sdk.devices.board.refusal import Refused
+from edge_sdk.devices.session_rules import check_ids, check_state, session_closed
 from edge_sdk.errors import (
     DeviceDisconnected,
     EdgeError,
     LinkError,
     ModelRejected,
     UnsupportedOperation,
-    UsageError,
 )
 from edge_sdk.firmware_images.contract.manifest import SIMULATED
 from edge_sdk.firmware_images.contract.wire import (
@@ -108,7 +108,8 @@ class BoardSession:
         The candidates are the board's best ones, by exact integer sums. After a LinkError the
         session goes on from where it was before the call.
         """
-        numbers = self._check_ids(ids)
+        self._settle()
+        numbers: list[int] = check_ids(self._model, ids).tolist()
         if cancel is not None and cancel.is_set():
             raise Cancelled
         before = self._before(len(numbers))
@@ -152,15 +153,7 @@ class BoardSession:
         board holds 16 bits a value, and rounding would not be exact.
         """
         self._check_open()
-        config = self._model.config
-        if state.model != self._model.sha256 or state.hidden.shape != (
-            config.num_layers,
-            config.hidden_size,
-        ):
-            raise ModelRejected(
-                "the saved state belongs to another model.",
-                hint="load the model that the state was taken from, or start anew.",
-            )
+        check_state(self._model, state)
         scaled = state.hidden * self._scale
         values = np.clip(np.rint(scaled), -32768, 32767)
         if not np.array_equal(values, scaled):
@@ -184,19 +177,6 @@ class BoardSession:
         self._device.forget(self)
 
     # Feeding.
-
-    def _check_ids(self, ids: Sequence[int]) -> list[int]:
-        self._settle()
-        numbers = np.asarray(ids)
-        if not numbers.size:
-            raise UsageError("no token ids were given; expected at least one.")
-        if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
-            raise UsageError("token ids must be a list of whole numbers.")
-        size = self._model.config.vocab_size
-        if not 0 <= numbers.min() <= numbers.max() < size:
-            raise UsageError(f"a token id is out of range; this model has the ids 0 to {size - 1}.")
-        whole: list[int] = numbers.tolist()
-        return whole
 
     def _chunk(self) -> int:
         """Tokens of the next FEED; one, as long as nobody knows how long it takes."""
@@ -326,7 +306,10 @@ class BoardSession:
             payload = pack_read(Space.RAM_S, start, count)
             data = self._device.client.request(Type.READ, payload, cost=2 * count + 32)
             if len(data) != 2 * count:
-                raise LinkError(f"the board sent {len(data)} bytes of state, not {2 * count}.")
+                raise LinkError(
+                    f"the board sent {len(data)} bytes of state, not {2 * count}.",
+                    hint="flash it again: `edge-sdk flash`.",
+                )
             parts.append(np.frombuffer(data, "<i2"))
         values = np.concatenate(parts).astype(np.float32) / np.float32(self._scale)
         hidden: npt.NDArray[np.float32] = values.reshape(config.num_layers, config.hidden_size)
@@ -343,6 +326,4 @@ class BoardSession:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise UnsupportedOperation(
-                "the session is closed.", hint="load the model again: device.load(model)."
-            )
+            raise session_closed()

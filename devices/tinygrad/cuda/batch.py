@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_sdk.device import Candidates
+from edge_sdk.devices.session_rules import check_ids, session_closed
 from edge_sdk.devices.tinygrad import engine
 from edge_sdk.devices.tinygrad.cuda import driver
 from edge_sdk.devices.tinygrad.cuda.layout import Args
 from edge_sdk.devices.tinygrad.cuda.resident import CHUNK, Resident
 from edge_sdk.devices.tinygrad.cuda.runs import Rows
 from edge_sdk.devices.tinygrad.kernels import DeviceMemory
-from edge_sdk.devices.tinygrad.session_rules import check_ids, session_closed
 from edge_sdk.errors import UnsupportedOperation, UsageError
 from edge_sdk.model_file import Model
 

@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_sdk.device import Cancelled, Candidates, Progress, State
+from edge_sdk.devices.session_rules import check_ids, check_state, session_closed
 from edge_sdk.devices.tinygrad import engine
 from edge_sdk.devices.tinygrad.cuda import driver
 from edge_sdk.devices.tinygrad.cuda.layout import Args
 from edge_sdk.devices.tinygrad.cuda.resident import CHUNK, Resident
 from edge_sdk.devices.tinygrad.cuda.runs import Decode, Rows
 from edge_sdk.devices.tinygrad.kernels import DeviceMemory
-from edge_sdk.devices.tinygrad.session_rules import check_ids, check_state, session_closed
 from edge_sdk.errors import UsageError
 from edge_sdk.model_file import Model
 

@@ -1,4 +1,4 @@
-"""What every session of this folder accepts: token ids and saved states.
+"""What every session accepts, whatever it runs on: token ids and saved states.
 
 It knows the checks and their sentences; it does not know how a model is computed.
 """
