@@ -7,25 +7,29 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
+from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from edge_sdk import paths
-from edge_sdk.app.engine import Engine, Options
+from edge_sdk.app import keys
+from edge_sdk.app.backend import Options
+from edge_sdk.app.engine import Engine
+from edge_sdk.app.palette import chat_commands
 from edge_sdk.app.screens.chat import ChatScreen
+from edge_sdk.app.screens.settings import SettingsScreen
+from edge_sdk.app.settings import Settings, load, save
 from edge_sdk.app.terminal import log_file, private_terminal
-from edge_sdk.app.theme import EDGE
-from edge_sdk.app.widgets.transcript import Transcript
+from edge_sdk.app.theme import EDGE, THEMES
 from edge_sdk.errors import EdgeError
+from edge_sdk.history.export import to_json, to_markdown
 from edge_sdk.safe_text import printable
-
-if TYPE_CHECKING:
-    from edge_sdk.sampling import Sampler
 
 
 class EdgeChatApp(App[int]):
@@ -40,49 +44,103 @@ class EdgeChatApp(App[int]):
         Binding("ctrl+q", "quit", "Quit", id="app.quit", priority=True),
     ]
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, settings: Settings | None = None) -> None:
         super().__init__()
         self.engine = engine
+        self.settings = Settings() if settings is None else settings
+        """What the user set."""
+        self.troubles: list[str] = []
+        """What is to be said once the app is on the screen."""
         self.chat = ChatScreen(engine)
-        self.register_theme(EDGE)
-        self.theme = EDGE.name
+        for theme in THEMES:
+            self.register_theme(theme)
+        self._show_looks()
 
     def get_default_screen(self) -> Screen[None]:
         """The conversation is the first thing on the screen."""
         return self.chat
 
+    def on_mount(self) -> None:
+        """Say what was wrong with the settings."""
+        for trouble in self.troubles:
+            self.notify(printable(trouble), severity="warning", markup=False, timeout=10)
+
+    def _show_looks(self) -> None:
+        settings = self.settings
+        known = settings.theme in self.available_themes
+        self.theme = settings.theme if known else EDGE.name
+        self.chat.show_meters(settings.meters)
+        try:
+            keys.check(settings.keys)
+        except EdgeError as error:
+            self.troubles.append(f"The keys of the settings were left out: {error.message}")
+        else:
+            self.set_keymap(dict(settings.keys))
+
+    def watch_theme(self, theme: str) -> None:
+        """Keep a theme that was chosen in the palette."""
+        if self.is_running and theme != self.settings.theme:
+            self._keep(replace(self.settings, theme=theme))
+
+    def _keep(self, settings: Settings) -> bool:
+        """Keep settings in the file; whether that worked, else it is said."""
+        self.settings = settings
+        try:
+            save(settings)
+        except EdgeError as error:
+            self.notify(error.message, severity="error", markup=False)
+            return False
+        return True
+
+    @work
+    async def action_settings(self) -> None:
+        """Change the settings, keep them, and let the next answer have them."""
+        settings = replace(self.settings, theme=self.theme)
+        screen = SettingsScreen(
+            settings,
+            self.available_themes,
+            keys.choices(),
+            lambda changed: keys.check(changed.keys),
+        )
+        changed = await self.push_screen_wait(screen)
+        if changed is None:
+            return
+        kept = self._keep(changed)
+        self._show_looks()
+        self.refresh_bindings()
+        options = self.engine.options
+        self.engine.configure(
+            replace(
+                options,
+                sampling=changed.sampler(),
+                max_tokens=changed.max_tokens,
+                system=changed.system,
+                context_limit=changed.context_limit,
+            )
+        )
+        where = ", and are kept" if kept else ""
+        self.notify(f"The settings hold from the next answer on{where}.")
+
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Everything that a key does, and more, for the palette (ctrl+p)."""
-        chat = self.chat
-        for action, title, text, callback in (
-            ("stop", "Stop the answer", "What is written stays", chat.action_stop),
-            ("undo", "Undo the last turn", "Instant: no text is read again", chat.action_undo),
-            ("regenerate", "Answer again", "Write the answer anew", chat.action_regenerate),
-            ("new", "New conversation", "Forget this one", chat.action_new),
-            ("meters", "Meters", "Show them as a panel or as one line", chat.action_meters),
-        ):
-            if chat.check_action(action, ()):
-                yield SystemCommand(title, text, callback)
-        yield SystemCommand("Copy the answer", "To the clipboard", self.action_copy_answer)
-        yield SystemCommand("Export", "Save the conversation as Markdown", self.action_export)
+        if screen is self.chat:
+            yield from chat_commands(self.chat)
+            yield SystemCommand("Export as Markdown", "Save the conversation", self.action_export)
+            yield SystemCommand("Export as JSON", "With all figures", self.action_export_json)
         yield SystemCommand("Save picture", "Save the screen as SVG", self.action_save_picture)
         for command in super().get_system_commands(screen):
             if command.title in ("Theme", "Keys", "Quit"):
                 yield command
 
-    def action_copy_answer(self) -> None:
-        """Copy the last answer (OSC 52: some terminals ignore it, Export always works)."""
-        turn = self.chat.query_one(Transcript).last
-        if turn is None:
-            self.notify("There is no answer to copy.")
-            return
-        self.copy_to_clipboard(printable(turn.answer))
-        self.notify("Copied, if this terminal allows it; Export in the palette always works.")
-
     def action_export(self) -> None:
         """Write the conversation to a Markdown file in the state folder."""
-        text = self.chat.query_one(Transcript).as_markdown()
-        self._save("conversations", ".md", text)
+        archive = self.engine.archive
+        self._save("conversations", ".md", to_markdown(archive.title or "Untitled", archive.path))
+
+    def action_export_json(self) -> None:
+        """Write the conversation with all figures to a JSON file in the state folder."""
+        archive = self.engine.archive
+        self._save("conversations", ".json", to_json(archive.title or "Untitled", archive.path))
 
     def action_save_picture(self) -> None:
         """Write the screen to an SVG file in the state folder."""
@@ -109,17 +167,37 @@ class EdgeChatApp(App[int]):
         self.engine.close()
 
 
-def run_app(model: str, device: str, sampling: Sampler, max_tokens: int) -> int:
+def run_app(
+    model: str,
+    device: str,
+    given: Mapping[str, float | int | None],
+    *,
+    resume: bool = False,
+) -> int:
     """Run the app on this terminal until the user quits; returns the exit code.
 
-    stdin and stdout must be terminals. Raises AccessError where the log cannot be written.
+    given: settings that hold for this run only, by the names of edge_sdk.app.settings.Settings.
+    resume: go on with the conversation that was used last. stdin and stdout must be terminals.
+    Raises UsageError for a value out of range, AccessError where the log cannot be written.
     """
-    return run(Engine(Options(model, device, sampling, max_tokens)))
+    kept, troubles = load()
+    settings = replace(kept, **given)  # type: ignore[arg-type]
+    settings.check()
+    options = Options(
+        model,
+        device,
+        settings.sampler(),
+        settings.max_tokens,
+        settings.system,
+        settings.context_limit,
+    )
+    return run(Engine(options, resume_last=resume), settings, troubles)
 
 
-def run(engine: Engine) -> int:
+def run(engine: Engine, settings: Settings | None = None, troubles: Iterable[str] = ()) -> int:
     """Run the app with a given engine; what made it give up is printed after the screen is gone."""
-    app = EdgeChatApp(engine)
+    app = EdgeChatApp(engine, settings)
+    app.troubles.extend(troubles)
     log = log_file()
     with private_terminal(log):
         app.run()

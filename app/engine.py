@@ -1,130 +1,131 @@
-"""Owns the device, the model and the conversation, all in one thread of its own.
+"""Takes the requests of the screen and passes them to the thread that owns device and model.
 
-It knows edge_sdk; it does not know widgets. Requests come in through a queue, events go out through
-a deque that the screen empties, so the model never waits for the screen.
+It knows queues and threads; it does not know widgets, nor how a request is met (worker.py).
+Requests go in through a queue and events come out through a deque that the screen empties, so the
+model never waits for the screen.
 """
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
-import time
-import traceback
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import edge_sdk
-from edge_sdk.app.events import (
-    Answered,
-    Cleared,
-    Event,
-    Failed,
-    Figures,
-    ModelFacts,
-    Opened,
-    Piece,
-    Progressed,
-    Ready,
-    Starting,
-    Undone,
-)
-from edge_sdk.errors import EdgeError
-from edge_sdk.monitor import Monitor
+from edge_sdk.app.archive import Archive
+from edge_sdk.app.backend import Backend, Options
+from edge_sdk.app.comparing import Comparison
+from edge_sdk.app.events import Event
+from edge_sdk.app.worker import Worker
 
 if TYPE_CHECKING:
-    from edge_sdk.chat import Chat
-    from edge_sdk.device import Device, Session
-    from edge_sdk.model_file import Model
-    from edge_sdk.sampling import Sampler
+    from edge_sdk.history.store import History
 
-FIGURES_SECONDS = 0.25
-"""How often the figures are sent while an answer is being written."""
+RETRY_SECONDS = 1.0
+"""How often a device that went away is looked for."""
 
-
-@dataclass(frozen=True)
-class Options:
-    """What to run, and where."""
-
-    model: str
-    device: str
-    sampling: Sampler
-    max_tokens: int
+Request = Callable[[Worker, threading.Event], None]
 
 
-def _open_device(uri: str) -> Device:
-    return edge_sdk.open_device(uri)
-
-
-def _load_model(name: str) -> Model:
-    return edge_sdk.load_model(name)
-
-
-def _make_chat(session: Session, options: Options, monitor: Monitor) -> Chat:
-    return edge_sdk.Chat(
-        session,
-        sampling=options.sampling,
-        max_tokens=options.max_tokens,
-        power=monitor.power,
-    )
-
-
-@dataclass(frozen=True)
-class Backend:
-    """The three doors into edge_sdk; tests put others in."""
-
-    open_device: Callable[[str], Device] = _open_device
-    load_model: Callable[[str], Model] = _load_model
-    make_chat: Callable[[Session, Options, Monitor], Chat] = _make_chat
-
-
-@dataclass
 class Engine:
-    """All methods return at once and are called from the screen's thread."""
+    """All methods return at once and are called from the screen's thread.
 
-    options: Options
-    backend: Backend = field(default_factory=Backend)
-    events: deque[Event] = field(default_factory=deque)
+    Each of them but `stop` stops what is being done, which stays as far as it came.
+    """
 
-    def __post_init__(self) -> None:
-        self._requests: queue.SimpleQueue[Callable[[Chat], None] | None] = queue.SimpleQueue()
+    def __init__(
+        self, options: Options, backend: Backend | None = None, *, resume_last: bool = False
+    ) -> None:
+        """resume_last: go on with the conversation that was used last."""
+        self.backend = Backend() if backend is None else backend
+        self.events: deque[Event] = deque()
+        """What happened; the screen empties it."""
+        self._resume_last = resume_last
+        self._requests: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._cancel = threading.Event()
-        self._monitor: Monitor | None = None
+        self._worker = Worker(options, self.backend, self.events.append)
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+
+    @property
+    def options(self) -> Options:
+        """What runs now."""
+        return self._worker.options
+
+    @property
+    def archive(self) -> Archive:
+        """The conversation with its branches; read it only while nothing is being done."""
+        return self._worker.archive
+
+    @property
+    def history(self) -> History | None:
+        """The history file; None where it cannot be used."""
+        return self.archive.history
 
     def start(self) -> None:
         """Begin to open the device and load the model."""
+        self._request(lambda worker, cancel: worker.start(cancel, resume=self._resume_last))
         self._thread.start()
 
     def ask(self, text: str) -> None:
         """Answer `text`; the pieces come as events."""
-        cancel = self._cancel = threading.Event()
-        self._requests.put(lambda chat: self._answer(chat, chat.ask(text, cancel=cancel), cancel))
+        self._request(lambda worker, cancel: worker.ask(text, cancel))
 
-    def regenerate(self) -> None:
-        """Answer the last question anew, from the state before the old answer."""
-        cancel = self._cancel = threading.Event()
-        self._requests.put(
-            lambda chat: self._answer(
-                chat, chat.regenerate(cancel=cancel), cancel, chat.turns[-1].assistant
-            )
-        )
+    def edit(self, index: int, text: str) -> None:
+        """Answer `text` in place of turn `index`; what was there stays as a branch."""
+        self._request(lambda worker, cancel: worker.edit(index, text, cancel))
+
+    def regenerate(self, index: int) -> None:
+        """Answer the question of turn `index` anew, from the state before the old answer."""
+        self._request(lambda worker, cancel: worker.edit(index, None, cancel))
+
+    def continue_answer(self, index: int, text: str | None) -> None:
+        """Go on writing the answer of turn `index`; `text` stands in for what there is of it."""
+        self._request(lambda worker, cancel: worker.continue_answer(index, text, cancel))
 
     def stop(self) -> None:
-        """End the answer after the token in work; what is written stays."""
+        """End what is being done after the token in work; what is written stays."""
         self._cancel.set()
 
     def undo(self) -> None:
-        """Stop, and take the last turn back."""
-        self.stop()
-        self._requests.put(self._undo)
+        """Go back to before the last turn."""
+        self._request(lambda worker, cancel: worker.undo(cancel))
+
+    def redo(self) -> None:
+        """Bring the turn back that was undone last."""
+        self._request(lambda worker, cancel: worker.redo(cancel))
+
+    def go_back(self, index: int) -> None:
+        """Go on after turn `index`; the later ones stay as a branch."""
+        self._request(lambda worker, cancel: worker.go_back(index, cancel))
+
+    def branch(self, index: int, step: int) -> None:
+        """Show the branch `step` places beside turn `index`."""
+        self._request(lambda worker, cancel: worker.branch(index, step, cancel))
 
     def reset(self) -> None:
-        """Stop, and begin a new conversation."""
-        self.stop()
-        self._requests.put(self._reset)
+        """Begin a new conversation."""
+        self._request(lambda worker, cancel: worker.reset(cancel))
+
+    def open(self, key: int) -> None:
+        """Go on with a conversation of the history."""
+        self._request(lambda worker, cancel: worker.open(key, cancel))
+
+    def switch(self, device: str, model: str) -> None:
+        """Move the conversation to another device or model."""
+        self._request(lambda worker, cancel: worker.switch(device, model, cancel))
+
+    def let_go(self) -> None:
+        """Close the device, so that something else can be done with it; `switch` goes on."""
+        self._request(lambda worker, cancel: worker.let_go(cancel))
+
+    def configure(self, options: Options) -> None:
+        """Take other settings for the answers to come; device and model stay."""
+        self._request(lambda worker, cancel: worker.configure(options, cancel))
+
+    def compare(self, comparison: Comparison) -> None:
+        """Answer one question on several devices, one after the other."""
+        self._request(lambda worker, cancel: worker.compare(comparison, cancel))
 
     def close(self, timeout: float = 2.0) -> None:
         """Stop and release the device; waits `timeout` seconds at most for one that hangs."""
@@ -133,125 +134,24 @@ class Engine:
         if self._thread.is_alive():
             self._thread.join(timeout)
 
+    def _request(self, request: Request) -> None:
+        self.stop()
+        cancel = self._cancel = threading.Event()
+        self._requests.put(lambda: request(self._worker, cancel))
+
     def _run(self) -> None:
+        worker = self._worker
         try:
-            self._serve()
-        except Exception as error:
-            self._fail(error, fatal=True)
-
-    def _serve(self) -> None:
-        self._say(Starting(f"opening {self.options.device}"))
-        with self.backend.open_device(self.options.device) as device:
-            monitor = self._monitor = Monitor(device.telemetry)
-            monitor.start()
-            try:
-                self._say(Opened(device.info, monitor))
-                chat = self._load(device, monitor)
-                while (request := self._requests.get()) is not None:
-                    try:
-                        request(chat)
-                    except Exception as error:
-                        self._fail(error)
-            finally:
-                monitor.stop()
-
-    def _load(self, device: Device, monitor: Monitor) -> Chat:
-        what = f"loading {self.options.model}"
-        self._say(Starting(what))
-        model = self.backend.load_model(self.options.model)
-        session = device.load(
-            model, progress=lambda step, done, total: self._say(Starting(step, done, total))
-        )
-        chat = self.backend.make_chat(session, self.options, monitor)
-        shape = model.config
-        state_bytes = shape.num_layers * shape.hidden_size * 4
-        facts = ModelFacts(model.name, model.file_size, state_bytes, shape.parameters)
-        self._say(Ready(facts))
-        return chat
-
-    def _answer(
-        self,
-        chat: Chat,
-        pieces: Iterator[str],
-        cancel: threading.Event,
-        old_answer: str | None = None,
-    ) -> None:
-        """Send the pieces of one answer, which may stand in for `old_answer`."""
-        before, failure = list(chat.turns), None
-        try:
-            self._pass_on(chat, pieces)
-        except Exception as error:
-            failure = error
-        # Stopped before the first token, or failed, the conversation is what it was.
-        # By identity: turns hold arrays, which do not compare to one truth.
-        back = [*map(id, chat.turns)] == [*map(id, before)]
-        kept, old = not back or old_answer is not None, old_answer if back else None
-        if failure is not None:
-            self._fail(failure, kept=kept, old_answer=old)
-        else:
-            self._say(Answered(_figures(chat), cancel.is_set(), kept, old))
-
-    def _pass_on(self, chat: Chat, pieces: Iterator[str]) -> None:
-        told = time.monotonic()
-        if self._monitor is not None:
-            self._monitor.begin()
-        try:
-            for text in pieces:
-                self._say(Piece(text))
-                if time.monotonic() - told > FIGURES_SECONDS:
-                    told = time.monotonic()
-                    self._say(Progressed(_figures(chat)))
+            while (request := self._next()) is not None:
+                worker.attempt(request)
         finally:
-            if self._monitor is not None:
-                self._monitor.end()
+            worker.close()
 
-    def _undo(self, chat: Chat) -> None:
-        done = chat.undo() is not None
-        self._say(Undone(done, _figures(chat)))
-
-    def _reset(self, chat: Chat) -> None:
-        chat.reset()
-        self._say(Cleared())
-
-    def _fail(
-        self,
-        error: Exception,
-        *,
-        fatal: bool = False,
-        kept: bool = False,
-        old_answer: str | None = None,
-    ) -> None:
-        if not isinstance(error, EdgeError):
-            error = _unexpected(error)
-        self._say(Failed(error.message, error.hint, error.exit_code, fatal, kept, old_answer))
-
-    def _say(self, event: Event) -> None:
-        self.events.append(event)
-
-
-def _figures(chat: Chat) -> Figures:
-    """A copy of the figures, so that the screen never sees them half changed."""
-    stats = chat.stats
-    return Figures(
-        prompt_tokens=stats.prompt_tokens,
-        answer_tokens=stats.answer_tokens,
-        prefill_seconds=stats.prefill_seconds,
-        decode_seconds=stats.decode_seconds,
-        first_token_seconds=stats.first_token_seconds,
-        tokens_per_second=stats.tokens_per_second,
-        context_used=stats.context_used,
-        context_limit=stats.context_limit,
-        context_trimmed=stats.context_trimmed,
-        energy=stats.energy,
-        joules_per_token=stats.joules_per_token,
-    )
-
-
-def _unexpected(error: Exception) -> EdgeError:
-    """An error that nobody planned: a sentence for the screen, the traceback for the log."""
-    # Not sys.stderr, which Textual takes for itself while it runs.
-    os.write(2, "".join(traceback.format_exception(error)).encode(errors="replace"))
-    return EdgeError(
-        f"something unexpected went wrong: {type(error).__name__}: {error}.",
-        hint="the log has the details; please report it with them.",
-    )
+    def _next(self) -> Callable[[], None] | None:
+        """The next request; meanwhile a device that went away is looked for."""
+        while self._worker.lost:
+            try:
+                return self._requests.get(timeout=RETRY_SECONDS)
+            except queue.Empty:
+                self._worker.reconnect()
+        return self._requests.get()

@@ -6,6 +6,7 @@ It knows plain values only; it does not know threads or widgets.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from edge_sdk.device import DeviceInfo
 from edge_sdk.monitor import Monitor
@@ -60,11 +61,36 @@ class Figures:
     decode_seconds: float
     first_token_seconds: float
     tokens_per_second: float
+    prefill_per_second: float
     context_used: int
     context_limit: int
     context_trimmed: int
     energy: Reading
     joules_per_token: Reading
+
+
+@dataclass(frozen=True)
+class TurnView:
+    """A finished turn as the screen shows it."""
+
+    question: str
+    answer: str
+    figures: Figures
+    stopped: bool
+    place: int = 0
+    """Which of the turns at its place it is: several were asked or answered there."""
+    places: int = 1
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The conversation is another one now: this is all of it."""
+
+    turns: tuple[TurnView, ...]
+    figures: Figures | None
+    title: str
+    draft: str | None = None
+    """A question that was never answered, because the program ended."""
 
 
 @dataclass(frozen=True)
@@ -87,18 +113,24 @@ class Answered:
 
     figures: Figures
     stopped: bool
-    kept: bool = True
-    """Whether the turn is part of the conversation; one stopped before its first token is not."""
-    old_answer: str | None = None
-    """The answer that was to be replaced, if it came back."""
+    turn: TurnView | None
+    """The turn; None where it is no part of the conversation, being stopped before a token."""
+    back: bool = False
+    """Whether the turns that were to be replaced are there again."""
 
 
 @dataclass(frozen=True)
-class Undone:
-    """The last turn is gone and the state is the one before it; not `done` if there was none."""
+class Moved:
+    """The state was put elsewhere; not `done` where there was nothing to go to."""
 
+    kind: Literal["undo", "redo", "branch", "back", "resume", "switch", "reconnect"]
     done: bool
-    figures: Figures
+    seconds: float = 0.0
+    """How long the device took."""
+    fed: int = 0
+    """Ids that had to be fed again; 0 where the state was restored."""
+    question: str = ""
+    """Of the turn that was undone."""
 
 
 @dataclass(frozen=True)
@@ -107,17 +139,65 @@ class Cleared:
 
 
 @dataclass(frozen=True)
+class Lost:
+    """The device went away; the engine waits for it."""
+
+
+@dataclass(frozen=True)
+class LetGo:
+    """The device is closed; the conversation waits for another one, or for it."""
+
+
+@dataclass(frozen=True)
+class Warned:
+    """Something is not as it should be, and the conversation goes on."""
+
+    message: str
+
+
+@dataclass(frozen=True)
 class Failed:
-    """Something went wrong; after a fatal failure the engine takes no more requests."""
+    """Something went wrong; after a fatal failure no model is loaded."""
 
     message: str
     hint: str | None
     exit_code: int
-    fatal: bool
-    kept: bool = False
-    """Whether the turn that failed is still part of the conversation."""
-    old_answer: str | None = None
-    """The answer that was to be replaced, if it came back."""
+    fatal: bool = False
+    answering: bool = False
+    """Whether it ended an answer, whose turn is no part of the conversation."""
+    back: bool = False
+    """Whether the turns that were to be replaced are there again."""
 
 
-Event = Starting | Opened | Ready | Piece | Progressed | Answered | Undone | Cleared | Failed
+@dataclass(frozen=True)
+class LaneUpdate:
+    """How far one side of a comparison is (see edge_sdk.app.comparing)."""
+
+    lane: int
+    status: str
+    text: str = ""
+    """The answer so far."""
+    figures: Figures | None = None
+    watts: Reading | None = None
+    """Mean power over question and answer."""
+    board_speed: Reading | None = None
+    """What a board says of its own speed, without line and simulation."""
+    done: bool = False
+
+
+Event = (
+    Starting
+    | Opened
+    | Ready
+    | Shown
+    | Piece
+    | Progressed
+    | Answered
+    | Moved
+    | Cleared
+    | LetGo
+    | Lost
+    | Warned
+    | Failed
+    | LaneUpdate
+)

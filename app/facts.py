@@ -5,7 +5,7 @@ It knows which figure stands in which line; it does not know widgets, nor how a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from edge_sdk.app.events import Figures, ModelFacts
 from edge_sdk.app.figures import (
@@ -86,16 +86,35 @@ def note(figures: Figures, *, stopped: bool, kept: bool) -> str:
 
 
 def power(facts: Facts) -> dict[str, Figure | None]:
-    """Watts now, and the energy of the last answer."""
+    """Watts now, in the mean and at rest, and the energy of the last answer."""
     figures = facts.figures
     energy = figures.energy if figures else None
     per_token = figures.joules_per_token if figures else None
     return {
         "power": figure(facts.reading("power"), "Power now"),
+        "mean": _mean(facts),
+        "rest": _rest(facts),
         "energy": figure(energy, "Energy of this answer, idle power included"),
         "per-token": figure(per_token, "Energy per token, idle power included"),
         "net": _net(facts),
     }
+
+
+def _mean(facts: Facts) -> Figure | None:
+    """Mean of the watts that the bars show."""
+    now = facts.reading("power")
+    if now is None or now.value is None or len(facts.watts) < 2:
+        return None
+    mean = replace(now, value=sum(facts.watts) / len(facts.watts), period=None)
+    return figure(mean, f"Mean power of the last {len(facts.watts)} readings")
+
+
+def _rest(facts: Facts) -> Figure | None:
+    """What the device draws while nothing runs; it is part of all the other figures."""
+    idle = facts.idle
+    if idle is None or idle.value is None:
+        return None
+    return figure(idle, "Mean power while nothing ran, a part of the other figures")
 
 
 def _net(facts: Facts) -> Figure | None:
@@ -141,10 +160,16 @@ def memory(facts: Facts) -> dict[str, Figure | None]:
 
 def speed(facts: Facts) -> dict[str, Figure | None]:
     """Tokens a second while reading and answering, and the time to the first token."""
-    figures = facts.figures
+    figures, board = facts.figures, facts.reading("board_speed")
+    on_board = figure(board, "Speed of the board itself") if board else None
     if figures is None:
         nothing = Figure(UNKNOWN, "", "Speed: nothing has been asked yet.")
-        return {"decode": nothing, "prefill": nothing, "first-token": nothing}
+        return {
+            "decode": nothing,
+            "board-speed": on_board,
+            "prefill": nothing,
+            "first-token": nothing,
+        }
     unknown = Figure(UNKNOWN, "", "Too short to tell.")
     prefill = first = decode = unknown
     if figures.tokens_per_second:
@@ -154,9 +179,8 @@ def speed(facts: Facts) -> dict[str, Figure | None]:
             f"Decode: {figures.answer_tokens} tokens in {seconds(figures.decode_seconds)}.",
         )
     if figures.prefill_seconds > 0:
-        rate = figures.prompt_tokens / figures.prefill_seconds
         prefill = Figure(
-            quantity(rate, "tok/s"),
+            quantity(figures.prefill_per_second, "tok/s"),
             "measured",
             f"Prefill: {figures.prompt_tokens} tokens in {seconds(figures.prefill_seconds)}.",
         )
@@ -164,7 +188,21 @@ def speed(facts: Facts) -> dict[str, Figure | None]:
         first = Figure(
             seconds(figures.first_token_seconds), "measured", "Time from enter to the first token."
         )
-    return {"decode": decode, "prefill": prefill, "first-token": first}
+    return {
+        "decode": decode,
+        "board-speed": on_board,
+        "prefill": prefill,
+        "first-token": first,
+    }
+
+
+def condition(facts: Facts) -> dict[str, Figure | None]:
+    """How warm and how busy the device is; None hides a line."""
+    warmth, load = facts.reading("temperature"), facts.reading("utilisation")
+    return {
+        "temperature": figure(warmth, "Temperature of the device") if warmth else None,
+        "busy": figure(load, "Share of the device that is in use") if load else None,
+    }
 
 
 def history(facts: Facts) -> str:

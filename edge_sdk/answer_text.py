@@ -21,8 +21,15 @@ class AnswerText:
         self._decoder = decoder
         self._stops = stops
         self._shown = 0
+        self._begun = 0
         # Characters of text after each token, to find the tokens before a stop text.
         self._lengths: list[int] = []
+
+    def begin(self, kept: Sequence[int]) -> str:
+        """Take the ids that the answer begins with, all of it to be shown; their text."""
+        self.text = "".join(map(self._decoder.feed, kept))
+        self._begun = self._shown = len(self.text)
+        return self.text
 
     def feed(self, token: int) -> str:
         """Take the next token; the text that can no longer become a stop text, maybe ""."""
@@ -39,9 +46,12 @@ class AnswerText:
         return self._show(0)
 
     def before_stop(self) -> tuple[int, str]:
-        """How many tokens lie whole before the stop text, and the text between them and it."""
+        """How many tokens lie whole before the stop text, and the text between them and it.
+
+        Those that the answer began with do not count.
+        """
         count = sum(length <= len(self.text) for length in self._lengths)
-        return count, self.text[self._lengths[count - 1] if count else 0 :]
+        return count, self.text[self._lengths[count - 1] if count else self._begun :]
 
     def _held_back(self) -> int:
         """Characters at the end that may be the beginning of a stop text."""

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from edge_sdk import benchmark_extras as extras
 from edge_sdk.errors import EdgeError, UsageError
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class Lane:
     """Tokens per second of a prompt fed at once."""
     read: list[float] = field(default_factory=list)
     """Bytes per second of reading the packed weights and nothing else."""
+    greedy: list[float] = field(default_factory=list)
+    """Tokens per second, each best id fed on the device itself; empty where it cannot."""
 
     def to_json(self, bytes_per_token: int) -> dict[str, Any]:
         """The figures as plain values; rates in tokens or bytes per second."""
@@ -64,6 +67,7 @@ class Lane:
             "threads": self.threads,
             "decode_tokens_per_second": asdict(decode),
             "prefill_tokens_per_second": asdict(Spread.of(self.prefill)),
+            "greedy_tokens_per_second": asdict(Spread.of(self.greedy)) if self.greedy else None,
             "weight_bytes_per_second": decode.median * bytes_per_token,
             "read_bytes_per_second": asdict(read) if read else None,
             "floor_tokens_per_second": floor,
@@ -108,6 +112,13 @@ def measure(
                 lane.read.append(size / seconds)
             lane.decode.append(tokens / _decode(lane.session, tokens))
             lane.prefill.append(prompt / _prefill(lane.session, prompt))
+            greedy = extras.greedy_rate(lane.session, tokens)
+            if greedy is not None:
+                lane.greedy.append(greedy)
+    last = lanes[-1].session
+    batch = extras.batch_rates(device, model, tokens, repeats)
+    energy = extras.energy(device, lambda: _decoded(last, tokens))
+    memory = extras.device_memory(device, last)
     for lane in lanes:
         lane.session.close()
     return {
@@ -121,6 +132,14 @@ def measure(
         "prompt": prompt,
         "repeats": repeats,
         "results": [lane.to_json(model.weight_bytes) for lane in lanes],
+        "batch": {
+            "slots": extras.BATCH_SLOTS,
+            "tokens_per_second": asdict(Spread.of(batch)),
+        }
+        if batch
+        else None,
+        "energy": energy,
+        "device_memory": memory,
         "load_average": [load_before, _load_average()],
         "involuntary_switches": _usage("ru_nivcsw") - switches,
     }
@@ -158,6 +177,11 @@ def _decode(session: Session, tokens: int) -> float:
     for index in range(tokens):
         session.feed([index % vocabulary])
     return time.perf_counter() - began
+
+
+def _decoded(session: Session, tokens: int) -> int:
+    _decode(session, tokens)
+    return tokens
 
 
 def _prefill(session: Session, tokens: int) -> float:

@@ -7,20 +7,19 @@ how a turn is written as ids (prompt.py).
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 
-from edge_sdk.answer_text import AnswerText
-from edge_sdk.chat_stats import ChatStats, PowerPoll
-from edge_sdk.device import Cancelled, Session, State
-from edge_sdk.errors import UsageError
-from edge_sdk.generation import Generation, generate
+from edge_sdk.chat_stats import ChatStats
+from edge_sdk.device import Cancelled, Progress, Session, State
+from edge_sdk.errors import ModelRejected, UsageError
 from edge_sdk.monitor import Monitor
 from edge_sdk.prompt import PromptWriter, clean_prompt
+from edge_sdk.rereading import plan, read_again
 from edge_sdk.sampling import Sampler
-from edge_sdk.status_line import LiveStatus, StatusSource, put_before
+from edge_sdk.status_line import LiveStatus, StatusSource
 from edge_sdk.telemetry import Reading
-from edge_sdk.turns import Turn, newest_turns
+from edge_sdk.turn_writer import TurnWriter
+from edge_sdk.turns import Turn
 
 __all__ = ["Chat", "ChatStats", "Turn"]
 
@@ -40,14 +39,15 @@ class Chat:
         max_tokens: int = 256,
         system: str | None = None,
         context_limit: int = 1024,
+        stop: Sequence[str] = (),
         power: Callable[[], Reading] | None = None,
         status: StatusSource | bool | None = None,
     ) -> None:
         """Begin a conversation; resets the session.
 
         max_tokens: longest answer. system: text in front of the first question. context_limit:
-        see `ask`. power: gives watts, for the energy in `stats`, and is asked at most every 0.2 s;
-        None takes the device's telemetry.
+        see `ask`. stop: texts that end an answer, beside the model's own. power: gives watts, for
+        the energy in `stats`, and is asked at most every 0.2 s; None takes the device's telemetry.
         status: see `status`; None turns it on for a model whose template says it was trained on it.
         Raises UnsupportedOperation if the model has no tokenizer, UsageError for an odd limit.
         """
@@ -56,13 +56,18 @@ class Chat:
         self.session = session
         self.turns: list[Turn] = []
         """The conversation, oldest first; change it with the methods only."""
-        self._sampler = Sampler() if sampling is None else sampling
         self._max_tokens = max_tokens
         self._context_limit = context_limit
-        self._power = Monitor(session.device.telemetry).power if power is None else power
-        self._tokenizer = session.model.tokenizer
-        cleaned = clean_prompt(system) if system else None
-        self._writer = PromptWriter(self._tokenizer, session.model.chat_template, cleaned)
+        model, cleaned = session.model, clean_prompt(system) if system else None
+        self._writer = PromptWriter(model.tokenizer, model.chat_template, cleaned)
+        self._turn_writer = TurnWriter(
+            session,
+            self._writer,
+            Sampler() if sampling is None else sampling,
+            (*self._writer.stop_texts, *filter(None, stop)),
+            context_limit,
+            Monitor(session.device.telemetry).power if power is None else power,
+        )
         self.status: StatusSource | None = None
         """Gives the line of live readings before each question (status_line.py); None: no line.
 
@@ -98,20 +103,59 @@ class Chat:
         Raises UsageError at once for a text that is empty or longer than 256 KiB; control
         characters except tab and newline are left out of it.
         """
-        return self._begin(clean_prompt(text), cancel, max_tokens, again=False)
+        text = clean_prompt(text)
+        self._settle()
+        return self._begin(text, cancel, max_tokens, len(self.turns))
+
+    def edit(
+        self,
+        index: int,
+        text: str,
+        *,
+        cancel: threading.Event | None = None,
+        max_tokens: int | None = None,
+    ) -> Iterator[str]:
+        """Like `ask`, but in place of turn `index`, from the state before that turn.
+
+        The turns from there on go when the answer begins, and come back if it could not begin.
+        Raises UsageError at once where there is no such turn.
+        """
+        self._settle()
+        self._turn_at(index)
+        return self._begin(clean_prompt(text), cancel, max_tokens, index)
 
     def regenerate(
         self, *, cancel: threading.Event | None = None, max_tokens: int | None = None
     ) -> Iterator[str]:
-        """Like `ask`, but answers the last question anew, from the state before the old answer.
+        """Answer the last question anew, as `edit` does; raises UsageError if there is none."""
+        self._settle()
+        last = len(self.turns) - 1
+        return self._begin(self._turn_at(last).user, cancel, max_tokens, last)
 
-        The old turn goes when the new answer begins, and comes back if it could not begin.
-        Raises UsageError at once if there is no turn.
+    def continue_answer(
+        self,
+        text: str | None = None,
+        *,
+        index: int | None = None,
+        cancel: threading.Event | None = None,
+        max_tokens: int | None = None,
+    ) -> Iterator[str]:
+        """Go on writing an answer, in place of turn `index` (default: the last one).
+
+        text: what the answer so far is to be; None leaves it as it is. Iterates over all pieces of
+        the new answer, so the first begins with that text. Of it, what follows a text that ends an
+        answer is cut off, and an end that may begin one is left for the model to write again.
+        The question and the answer so far are fed again. Otherwise as `edit`.
         """
         self._settle()
-        if not self.turns:
-            raise UsageError("there is no answer to write again.", hint="ask something first.")
-        return self._begin(self.turns[-1].user, cancel, max_tokens, again=True)
+        index = len(self.turns) - 1 if index is None else index
+        turn = self._turn_at(index)
+        kept = self._writer.answer_so_far(turn.assistant if text is None else text)
+        ids = self._writer.answer(kept)
+        if kept == turn.assistant:
+            # Exactly what the model wrote: other ids may spell the same text.
+            ids = list(turn.ids[turn.question_tokens : len(turn.ids) - turn.closing_tokens])
+        return self._begin(turn.user, cancel, max_tokens, index, ids)
 
     def stop(self) -> None:
         """End the answer after the token in work; from any thread, at any time."""
@@ -127,6 +171,36 @@ class Chat:
         self.stats = self._last_stats()
         return turn
 
+    def resume(
+        self,
+        turns: Sequence[Turn],
+        *,
+        cancel: threading.Event | None = None,
+        progress: Progress | None = None,
+    ) -> int:
+        """Make `turns` the conversation: an earlier one, another branch, or another device's.
+
+        The state after the last turn is restored and nothing is fed; returns 0. Where that state
+        is another model's, the turns that fit are fed again as text, `progress` tells how far, and
+        the number of ids fed is returned. Cancelled meanwhile, or after an error of the device,
+        the conversation is as before; raises edge_sdk.device.Cancelled, or the error.
+        """
+        self._settle()
+        turns, state, fed = list(turns), self.session.snapshot(), 0
+        try:
+            if not turns:
+                self.session.reset()
+            elif not self._takes(turns[-1].after):
+                spelt = plan(turns, self._writer, self._context_limit, self._max_tokens)
+                turns = read_again(self.session, spelt, cancel, progress)
+                fed = self.session.position
+        except BaseException:
+            self._put_back(state)
+            raise
+        self.turns[:] = turns
+        self.stats = self._last_stats()
+        return fed
+
     def reset(self) -> None:
         """Begin a new conversation."""
         self._settle()
@@ -134,15 +208,41 @@ class Chat:
         self.turns.clear()
         self.stats = self._last_stats()
 
+    def _turn_at(self, index: int) -> Turn:
+        if not self.turns:
+            raise UsageError("there is no answer to write again.", hint="ask something first.")
+        if not 0 <= index < len(self.turns):
+            raise UsageError(
+                f"there is no turn {index}; the conversation has {len(self.turns)}.",
+                hint="count from 0.",
+            )
+        return self.turns[index]
+
+    def _takes(self, state: State) -> bool:
+        """Restore `state` if it is of the session's model."""
+        if state.model != self.session.model.sha256:
+            return False
+        try:
+            self.session.restore(state)
+        except ModelRejected:
+            # The same model, but a device that keeps its state in another form.
+            return False
+        return True
+
     def _begin(
-        self, text: str, cancel: threading.Event | None, max_tokens: int | None, again: bool
+        self,
+        text: str,
+        cancel: threading.Event | None,
+        max_tokens: int | None,
+        index: int,
+        kept: Sequence[int] = (),
     ) -> Iterator[str]:
         limit = self._max_tokens if max_tokens is None else max_tokens
         _positive("max_tokens", limit)
         self._settle()
         self._cancel.clear()
         flag = self._cancel if cancel is None else _Either(self._cancel, cancel)
-        self._running = self._answer(text, flag, limit, again)
+        self._running = self._answer(text, flag, limit, index, kept)
         return self._running
 
     def _settle(self) -> None:
@@ -162,15 +262,20 @@ class Chat:
             self._owed = None
 
     def _answer(
-        self, text: str, flag: threading.Event, limit: int, again: bool
+        self, text: str, flag: threading.Event, limit: int, index: int, kept: Sequence[int]
     ) -> Generator[str, None, None]:
         turns, state = list(self.turns), self.session.snapshot()
         before = state
         try:
-            if again:
-                before = self.turns.pop().before
+            if index < len(turns):
+                before = turns[index].before
+                del self.turns[index:]
                 self.session.restore(before)
-            yield from self._write_turn(text, flag, limit, before)
+            stats = self.stats = ChatStats(self._context_limit, context_used=before.position)
+            line = self._status_now()
+            yield from self._turn_writer.write(
+                self.turns, text, before, kept, stats, limit, flag, line
+            )
         except GeneratorExit:
             # The reader left; the turn is already kept.
             raise
@@ -183,93 +288,11 @@ class Chat:
             self.stats.stop_reason = "cancelled"
             self.stats.context_used = state.position
 
-    def _write_turn(
-        self, text: str, flag: threading.Event, limit: int, before: State
-    ) -> Iterator[str]:
-        """Feed the question, yield the answer, keep the turn; raises Cancelled before the turn."""
-        began = time.perf_counter()
-        stats = self.stats = ChatStats(self._context_limit, context_used=before.position)
-        poll = PowerPoll(self._power, stats.meter)
-        poll.poll(now=True)
-        asked = put_before(self._status_now(), text)
-        start = self._make_room(asked, flag, limit)
-        stats.context_trimmed = start
-        base = before if start == self._context_start() else self.session.snapshot()
-        prompt = self._writer.question(asked, first=start == len(self.turns))
-        stats.prompt_tokens = len(prompt)
-        run = generate(self.session, prompt, sampling=self._sampler, max_tokens=limit, cancel=flag)
-        answer = AnswerText(self._tokenizer.decoder(), self._writer.stop_texts)
-        try:
-            for token in run:
-                piece = answer.feed(token)
-                stats.prefill_seconds = run.prefill_seconds or 0.0
-                stats.decode_seconds = run.decode_seconds
-                stats.first_token_seconds = stats.first_token_seconds or time.perf_counter() - began
-                stats.answer_tokens = len(run.tokens)
-                stats.context_used = self.session.position
-                poll.poll()
-                if piece:
-                    yield piece
-                if answer.stopped:
-                    break
-            if run.prefill_seconds is None:
-                raise Cancelled
-            if rest := answer.finish():
-                yield rest
-        except GeneratorExit:
-            answer.finish()
-            self._keep(text, before, base, run, answer)
-            poll.poll(now=True)
-            raise
-        self._keep(text, before, base, run, answer)
-        poll.poll(now=True)
-
-    def _keep(
-        self, text: str, before: State, base: State, run: Generation, answer: AnswerText
-    ) -> None:
-        """Close the answer in the session's state and add the turn; `base`: before the question."""
-        stats, closing = self.stats, self._writer.closing
-        ids = [*run.prompt, *run.tokens, *closing]
-        if answer.stopped:
-            # The stop text was fed, token by token, before it could be known. Take it out.
-            count, rest = answer.before_stop()
-            written = [*run.tokens[:count], *self._writer.continued(rest)]
-            ids = [*run.prompt, *written, *closing]
-            self.session.restore(base)
-            self.session.feed(ids)
-        elif closing:
-            self.session.feed(closing)
-        reason = "stop" if answer.stopped else run.stop_reason or "cancelled"
-        stats.prefill_seconds = run.prefill_seconds or 0.0
-        stats.context_used = self.session.position
-        stats.stop_reason = reason
-        self.turns.append(
-            Turn(text, answer.text, before, tuple(ids), reason, stats, stats.context_trimmed)
-        )
-
-    def _make_room(self, text: str, flag: threading.Event, limit: int) -> int:
-        """Make the question fit; the index of the oldest turn that the state still holds."""
-        start, end = self._context_start(), len(self.turns)
-        room = self._context_limit - min(limit, self._context_limit // 4)
-        question = self._writer.question(text, first=start == end)
-        if start == end or self.session.position + len(question) <= room:
-            return start
-        # Half at most: or else every later turn would have to feed nearly all of it again.
-        room = min(room - len(question), self._context_limit // 2)
-        oldest, ids = newest_turns(self.turns, start, room, self._writer)
-        self.session.reset()
-        if ids:
-            self.session.feed(ids, cancel=flag)
-        return oldest
-
     def _status_now(self) -> str:
         if self.status is None:
             return ""
         speed = self.turns[-1].stats.tokens_per_second if self.turns else None
         return self.status(speed or None)
-
-    def _context_start(self) -> int:
-        return self.turns[-1].context_start if self.turns else 0
 
     def _last_stats(self) -> ChatStats:
         return self.turns[-1].stats if self.turns else ChatStats(self._context_limit)

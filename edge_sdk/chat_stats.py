@@ -32,7 +32,10 @@ class ChatStats:
     """Oldest turns that the model no longer knows, because they were left out."""
     prompt_tokens: int = 0
     """Tokens fed for the question, template included."""
+    kept_tokens: int = 0
+    """Tokens fed for a part of the answer that was there before."""
     answer_tokens: int = 0
+    """Tokens that were generated."""
     prefill_seconds: float = 0.0
     """Time to feed the question."""
     decode_seconds: float = 0.0
@@ -47,6 +50,12 @@ class ChatStats:
     def tokens_per_second(self) -> float:
         """Answer tokens a second, the question's time left out; 0.0 before there is any."""
         return self.answer_tokens / self.decode_seconds if self.decode_seconds else 0.0
+
+    @property
+    def prefill_tokens_per_second(self) -> float:
+        """Tokens fed before the answer a second; 0.0 before there is any."""
+        fed = self.prompt_tokens + self.kept_tokens
+        return fed / self.prefill_seconds if self.prefill_seconds else 0.0
 
     @property
     def energy(self) -> Reading:

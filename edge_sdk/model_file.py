@@ -133,11 +133,8 @@ class Model:
         view: npt.NDArray[np.float32] = self._view(entry, "<f4", entry.shape)
         return view
 
-    def embed(self, ids: Sequence[int] | npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
-        """Embedding rows float32 [T, d] of token ids; touches only those rows of the file.
-
-        Raises UsageError for an id that is no whole number from 0 to V - 1.
-        """
+    def check_ids(self, ids: Sequence[int] | npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+        """Token ids int64 [T]; raises UsageError unless all are whole numbers from 0 to V - 1."""
         rows = np.asarray(ids)
         size = self.config.vocab_size
         if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu"):
@@ -151,9 +148,24 @@ class Model:
                 f"a token id is out of range; this model has the ids 0 to {size - 1}.",
                 hint="encode the text with this model's own tokenizer.",
             )
+        return rows
+
+    @property
+    def embedding_table(self) -> npt.NDArray[Any]:
+        """The embedding [V, d] as stored, int8, float16 or float32: a view of the mapped file.
+
+        int8 rows are worth their scale in the vector `embeddings.scale`.
+        """
         entry = self._entry("embeddings", ternary=False)
-        stored = self._view(entry, _NUMPY[entry.encoding], entry.shape)
-        values: npt.NDArray[np.float32] = stored[rows].astype(np.float32)
+        return self._view(entry, _NUMPY[entry.encoding], entry.shape)
+
+    def embed(self, ids: Sequence[int] | npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
+        """Embedding rows float32 [T, d] of token ids; touches only those rows of the file.
+
+        Raises UsageError for an id that is no whole number from 0 to V - 1.
+        """
+        rows = self.check_ids(ids)
+        values: npt.NDArray[np.float32] = self.embedding_table[rows].astype(np.float32)
         if self.embedding_dtype == "int8":
             values *= self.vector("embeddings.scale")[rows, None]
         return values

@@ -34,11 +34,15 @@ def clean_prompt(text: str) -> str:
             f"the prompt is longer than {MAX_PROMPT >> 10} KiB.",
             hint="send a part of it.",
         )
-    text = whole(text).replace("\r\n", "\n").replace("\r", "\n")
-    text = _CONTROL_CHARACTERS.sub("", text).strip()
+    text = _clean(text).strip()
     if not text:
         raise UsageError("the prompt is empty.", hint="write a question.")
     return text
+
+
+def _clean(text: str) -> str:
+    text = whole(text).replace("\r\n", "\n").replace("\r", "\n")
+    return _CONTROL_CHARACTERS.sub("", text)
 
 
 class PromptWriter:
@@ -76,6 +80,33 @@ class PromptWriter:
         bos = self._tokenizer.bos_id
         lead = [bos] if first and bos is not None else []
         return lead + self._encode(parts, start=first or self._closes_with_control)
+
+    def answer_so_far(self, text: str) -> str:
+        """`text` as the beginning of an answer: clean, and nothing in it that may end one.
+
+        What follows a stop text is cut off, and so is a beginning of one at the end: the model
+        writes it again if it means it. Raises UsageError if it is longer than MAX_PROMPT.
+        """
+        if len(text) > MAX_PROMPT:
+            raise UsageError(
+                f"the answer is longer than {MAX_PROMPT >> 10} KiB.", hint="keep a part of it."
+            )
+        text = _clean(text)
+        for stop in self.stop_texts:
+            text = text.partition(stop)[0]
+        starts = {stop[:size] for stop in self.stop_texts for size in range(1, len(stop))}
+        # Again and again: behind what was cut off there may have been another one.
+        while size := max((len(start) for start in starts if text.endswith(start)), default=0):
+            text = text[:-size]
+        return text
+
+    def answer(self, text: str) -> list[int]:
+        """The ids of an answer whose text is `text`."""
+        ids = self._tokenizer.encode(text, start=True)
+        if self._tokenizer.decode(ids) != text:
+            # A tokenizer that puts a space in front and does not take it away again.
+            ids = self._tokenizer.encode(text, start=False)
+        return ids
 
     def continued(self, text: str) -> list[int]:
         """The ids of a text in the middle of an answer."""

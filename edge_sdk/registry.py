@@ -22,19 +22,25 @@ AUTO_ORDER = ("gpu", "cpu")
 
 
 @cache
-def _own_entry_points() -> tuple[EntryPoint, ...]:
+def _own_entry_points(group: str = GROUP) -> tuple[EntryPoint, ...]:
     """Our own entry points in a checkout that is on the path but not installed."""
     try:
         distribution("edge-sdk")
         return ()
     except PackageNotFoundError:
         pyproject = Path(__file__).parent.parent / "pyproject.toml"
-        table = tomllib.loads(pyproject.read_text("utf-8"))["project"]["entry-points"][GROUP]
-        return tuple(EntryPoint(name, value, GROUP) for name, value in table.items())
+        table = tomllib.loads(pyproject.read_text("utf-8"))["project"]["entry-points"][group]
+        return tuple(EntryPoint(name, value, group) for name, value in table.items())
 
 
 def _entries() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in (*_own_entry_points(), *entry_points(group=GROUP))}
+
+
+def find_entry(group: str, name: str) -> EntryPoint | None:
+    """The entry point `name` of another group: what is installed, else this checkout's."""
+    found = (*_own_entry_points(group), *entry_points(group=group))
+    return next((entry for entry in reversed(found) if entry.name == name), None)
 
 
 def _provider(entry: EntryPoint) -> Provider:

@@ -100,6 +100,13 @@ class EnergyMeter:
     gap: Reading | None = None
     _last: Reading | None = None
 
+    @classmethod
+    def of(cls, total: Reading) -> EnergyMeter:
+        """A finished meter whose total is `total` (J)."""
+        if total.value is None:
+            return cls(source=total.source, gap=total)
+        return cls(total.value, total.provenance, total.source, _last=total)
+
     def add(self, reading: Reading) -> None:
         """Take the next power reading (W)."""
         self.source = reading.source

@@ -3,7 +3,8 @@
 It knows how a URI is written; it does not know which devices exist.
 
     auto | cpu | cuda:0 | metal | serial:auto | serial:id=<usb serial>
-    serial:/dev/ttyUSB0?baud=3000000 | socket://host:port | sim:ulx3s-85f
+    serial:/dev/ttyUSB0?baud=3000000 | socket://host:port | rfc2217://host:port
+    sim:ulx3s-85f | sim:ulx3s-85f?engine=rtl
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`python3 tests [pytest options]` from a fresh clone: all tests, on two cores.
 
-It knows the root of the checkout and the extra that tests need; it does not know any test. Paths in
-the options are relative to the root, wherever it is started.
+It knows the root of the checkout and the extras that tests need; it does not know any test. Paths
+in the options are relative to the root, wherever it is started.
 """
 
 import os
@@ -15,7 +15,7 @@ if __name__ == "__main__":
     sys.path[0] = str(ROOT)
     from edge_sdk import bootstrap
 
-    bootstrap.ensure(["test"])
+    bootstrap.ensure(["test", "gateware"])
 
     import pytest
 

@@ -14,6 +14,11 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How fast examples are made or run is no property of the code: machines are busy.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 USER_SETTINGS = ["EDGE_MODEL", "EDGE_DEVICE", "EDGE_DEBUG", "NO_COLOR", "EDGE_SDK_BOOTSTRAPPED"]
 

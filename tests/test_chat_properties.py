@@ -14,10 +14,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from edge_sdk.chat import Chat
 from edge_sdk.chat_template import PLAIN, ChatTemplate
-from edge_sdk.device import State
+from edge_sdk.device import Cancelled
 from edge_sdk.errors import DeviceDisconnected
 from edge_sdk.sampling import Sampler
 from edge_sdk.tokenizer import Tokenizer
+from edge_sdk.turns import Turn
 from tests.fake_session import (
     MARKED,
     FakeSession,
@@ -56,7 +57,9 @@ class Conversation(RuleBasedStateMachine):
         )
         self.system = system
         self.open: Iterator[str] | None = None
-        self.befores: list[State] = []
+        self.branches: list[list[Turn]] = []
+        self.moves = 0
+        self.foreign: list[Turn] = []
 
     def babble(self, history: tuple[int, ...]) -> int:
         """The next letter of "\\nUser:" after a part of it, a stop, or anything."""
@@ -139,6 +142,100 @@ class Conversation(RuleBasedStateMachine):
         if not stop:
             assert self.chat.turns[-1].assistant == shown
 
+    @precondition(lambda self: self.open is None and self.chat.turns)
+    @rule(text=TEXTS, at=st.integers(0, 9), end=st.sampled_from(["read", "stop", "lose"]))
+    def edit(self, text: str, at: int, end: str) -> None:
+        turns, history = list(self.chat.turns), self.session.history
+        index = at % len(turns)
+        answer = self.chat.edit(index, text)
+        if self.read_in_some_way(answer, end) is None:
+            assert (self.chat.turns, self.session.history) == (turns, history)
+        else:
+            assert self.chat.turns[:-1] == turns[:index]
+            assert self.chat.turns[-1].user == text.strip()
+
+    @precondition(lambda self: self.open is None and self.chat.turns)
+    @rule(
+        text=st.none() | st.text(alphabet="ab é\nUser:", max_size=9),
+        at=st.integers(0, 9),
+        end=st.sampled_from(["read", "stop", "lose"]),
+    )
+    def continue_an_answer(self, text: str | None, at: int, end: str) -> None:
+        turns, history = list(self.chat.turns), self.session.history
+        index = at % len(turns)
+        shown = self.read_in_some_way(self.chat.continue_answer(text, index=index), end)
+        if shown is None:
+            assert (self.chat.turns, self.session.history) == (turns, history)
+            return
+        assert self.chat.turns[:-1] == turns[:index]
+        turn = self.chat.turns[-1]
+        assert (turn.user, turn.assistant) == (turns[index].user, shown)
+        if text is not None:
+            assert shown.startswith(text.partition("\nUser:")[0].rstrip("\nUser:"))
+        assert len(turn.ids) >= turn.question_tokens + turn.stats.kept_tokens
+
+    def read_in_some_way(self, answer: Iterator[str], end: str) -> str | None:
+        """All of the answer; None where it was stopped, or the device lost, in the question."""
+        if end == "stop":
+            self.chat.stop()
+        if end == "lose":
+            self.session.on_feed = lambda ids: exec('raise DeviceDisconnected("gone.")')
+        try:
+            shown = "".join(answer)
+        except DeviceDisconnected:
+            return None
+        finally:
+            self.session.on_feed = None
+        return None if end == "stop" else shown
+
+    @precondition(lambda self: self.open is None)
+    @rule()
+    def keep_this_branch(self) -> None:
+        self.branches.append(list(self.chat.turns))
+
+    @precondition(lambda self: self.open is None and self.branches)
+    @rule(at=st.integers(0, 9), length=st.integers(0, 9))
+    def go_to_a_branch(self, at: int, length: int) -> None:
+        branch = self.branches[at % len(self.branches)][:length]
+        feeds = len(self.session.feeds)
+        assert self.chat.resume(branch) == 0
+        assert len(self.session.feeds) == feeds
+        assert self.chat.turns == branch
+
+    @precondition(lambda self: self.open is None)
+    @rule(kind=st.sampled_from(KINDS), limit=st.sampled_from([40, 90, 1000]), stop=st.booleans())
+    def move_to_another_model(
+        self, kind: tuple[Tokenizer, ChatTemplate], limit: int, stop: bool
+    ) -> None:
+        turns = list(self.chat.turns)
+        self.moves += 1
+        self.tokenizer, self.template = kind
+        model = fake_model(self.tokenizer, self.template)
+        model.__dict__["sha256"] = f"{self.moves:064}"
+        session = FakeSession(model, self.babble)
+        chat = Chat(
+            session,
+            sampling=Sampler(temperature=0.3, seed=1),
+            max_tokens=12,
+            system=self.system,
+            context_limit=limit,
+        )
+        if stop and turns:
+            cancel = threading.Event()
+            cancel.set()
+            try:
+                chat.resume(turns, cancel=cancel)
+            except Cancelled:
+                assert (chat.turns, session.history) == ([], ())
+        fed = chat.resume(turns)
+        assert fed == session.position <= limit
+        assert [(turn.user, turn.assistant) for turn in chat.turns] == [
+            (turn.user, turn.assistant) for turn in turns
+        ]
+        self.session, self.chat, self.branches = session, chat, []
+        # Their text is another model's, which has other ways to end an answer.
+        self.foreign += chat.turns
+
     @rule()
     def reset(self) -> None:
         self.open = None
@@ -155,6 +252,7 @@ class Conversation(RuleBasedStateMachine):
         assert self.session.hidden.tolist() == state_after(self.session, ids)
         if self.chat.turns:
             assert self.chat.turns[-1].stats.context_used == len(ids)
+            assert same(self.chat.turns[-1].after, self.session.snapshot())
 
     @invariant()
     def text_equals_ids(self) -> None:
@@ -162,12 +260,15 @@ class Conversation(RuleBasedStateMachine):
             return
         closing = self.template.assistant[1]
         for turn in self.chat.turns:
+            if not turn.ids:  # it did not fit when it was fed again
+                continue
             # A cut character would swallow what closes the answer.
-            said = self.tokenizer.decode(turn.ids[turn.stats.prompt_tokens :], skip_control=False)
+            said = self.tokenizer.decode(turn.ids[turn.question_tokens :], skip_control=False)
             assert "\ufffd" in said or said.removeprefix(" ") == (
                 (turn.assistant + closing).removeprefix(" ")
             )
-            assert not any(stop in turn.assistant for stop in self.template.stop)
+            if not any(turn is other for other in self.foreign):
+                assert not any(stop in turn.assistant for stop in self.template.stop)
 
     def known_ids(self) -> list[int]:
         """What was fed for the known turns, written by hand for each template."""
@@ -178,7 +279,7 @@ class Conversation(RuleBasedStateMachine):
         for index, turn in enumerate(known):
             said = f"{self.system}\n{turn.user}" if self.system and index == 0 else turn.user
             ids += self.question(said, first=index == 0)
-            ids += turn.ids[turn.stats.prompt_tokens :]
+            ids += turn.ids[turn.question_tokens :]
         return ids
 
     def question(self, said: str, *, first: bool) -> list[int]:

@@ -33,6 +33,10 @@ RULES = [
     Rule("edge_sdk/", ("edge_sdk.app",), unless=("edge_sdk/cli/chat.py",)),
     Rule("edge_sdk/", ("serial",), unless=("edge_sdk/cli/checks.py",)),
     Rule("", ("torch", "triton"), unless=("edge_sdk/training/",)),
+    # Frames know no ports, ports know no frames, and pyserial is in two files.
+    Rule("devices/", ("serial",), unless=("devices/board/transport.py", "devices/board/ports.py")),
+    Rule("devices/board/link.py", ("serial", "edge_sdk.devices.board.transport")),
+    Rule("devices/board/transport.py", ("edge_sdk.devices.board.link",)),
     # How images are built is no part of running them.
     Rule(
         "",

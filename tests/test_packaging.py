@@ -93,9 +93,9 @@ def test_every_dependency_says_why_it_is_there() -> None:
 
 def test_entry_points_resolve() -> None:
     project = PYPROJECT["project"]
-    entries = {**project["scripts"], **project["entry-points"]["edge_sdk.devices"]}
-    for name, value in entries.items():
-        assert metadata.EntryPoint(name, value, "any").load() is not None
+    for group in (project["scripts"], *project["entry-points"].values()):
+        for name, value in group.items():
+            assert metadata.EntryPoint(name, value, "any").load() is not None
 
 
 def _builder() -> str | None:

@@ -1,17 +1,14 @@
 """The conversation on one screen: transcript, prompt, and the panel with its one-line form.
 
-It knows how requests and events meet; it does not know the thread that answers.
+It knows what the engine says and how that is shown; what the user can do is in actions.py.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from edge_sdk.app.engine import Engine
@@ -20,18 +17,26 @@ from edge_sdk.app.events import (
     Cleared,
     Event,
     Failed,
+    LaneUpdate,
+    LetGo,
+    Lost,
+    Moved,
     Opened,
     Piece,
     Progressed,
     Ready,
+    Shown,
     Starting,
-    Undone,
+    Warned,
 )
 from edge_sdk.app.facts import Facts, note, summary
-from edge_sdk.app.figures import sentence
+from edge_sdk.app.figures import gauge, sentence
+from edge_sdk.app.screens.actions import ChatActions
+from edge_sdk.app.screens.compare import CompareScreen
+from edge_sdk.app.sentences import GREETING, moved
 from edge_sdk.app.widgets.panel import Panel
 from edge_sdk.app.widgets.prompt import Prompt
-from edge_sdk.app.widgets.transcript import Transcript
+from edge_sdk.app.widgets.transcript import Transcript, settle
 from edge_sdk.monitor import Monitor
 from edge_sdk.safe_text import printable
 
@@ -39,37 +44,26 @@ DRAIN_SECONDS = 1 / 20
 """Writing each token by itself would make the model wait for the screen."""
 
 METER_SECONDS = 0.5
-GREETING = "Ask anything. It is answered on this machine, and nothing leaves it."
+PROGRESS_WIDTH = 24
 
 
-class ChatScreen(Screen[None]):
-    """Every action here is also in the command palette (see edge_sdk.app.chat_app)."""
+class ChatScreen(ChatActions):
+    """What the engine says, in the order in which it was said."""
 
     AUTO_FOCUS: ClassVar[str | None] = ""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "stop", "Stop", id="chat.stop", priority=True),
-        Binding("escape", "type", "Type", id="chat.type", show=False),
-        Binding("ctrl+u", "undo", "Undo", id="chat.undo"),
-        Binding("ctrl+r", "regenerate", "Again", id="chat.regenerate", priority=True),
-        Binding("ctrl+n", "new", "New", id="chat.new", priority=True),
-        Binding("f2", "meters", "Meters", id="chat.meters"),
-    ]
-
     def __init__(self, engine: Engine) -> None:
-        super().__init__()
+        super().__init__(engine)
         # The panel needs 40 columns of its own.
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
-        self._engine = engine
         self._monitor: Monitor | None = None
-        self._ready = False
-        self._busy = False
         self._draining = False
+        self._lost = False
         self.facts = Facts()
         self.exit_code = 0
         """What the program ends with: that of the last error, unless an answer followed it."""
         self.failure: Failed | None = None
-        """The failure that made the engine give up."""
+        """Why no model is loaded."""
 
     def compose(self) -> ComposeResult:
         """Title, conversation beside panel, footer."""
@@ -80,6 +74,7 @@ class ChatScreen(Screen[None]):
         with Horizontal(id="body"):
             with Vertical(id="conversation"):
                 yield Transcript()
+                yield Static("", id="progress", markup=False)
                 yield Static("", id="summary", markup=False)
                 yield Prompt()
             yield Panel()
@@ -89,9 +84,7 @@ class ChatScreen(Screen[None]):
         """Paint first, then open the device: both timers read what the engine's thread tells."""
         self.set_interval(DRAIN_SECONDS, self._drain_soon)
         self.set_interval(METER_SECONDS, self.show_facts)
-        self.call_after_refresh(self._engine.start)
-
-    # Events of the engine
+        self.call_after_refresh(self.engine.start)
 
     def _drain_soon(self) -> None:
         """Drain in the screen's own turn, never in the timer's.
@@ -99,14 +92,14 @@ class ChatScreen(Screen[None]):
         At the end Textual cancels a timer once and waits for it; a Markdown stream that is being
         stopped swallows that one cancellation, and the app would never end.
         """
-        if self._engine.events and not self._draining:
+        if self.engine.events and not self._draining:
             self._draining = True
             self.call_later(self.drain)
 
     async def drain(self) -> None:
         """Show everything that the engine has said since the last time."""
         self._draining = False
-        events = self._engine.events
+        events = self.engine.events
         pieces: list[str] = []
         while events:
             event = events.popleft()
@@ -126,9 +119,8 @@ class ChatScreen(Screen[None]):
     async def _show(self, event: Event) -> None:
         transcript = self.query_one(Transcript)
         match event:
-            case Starting(text, done, total):
-                percent = f"  {100 * done // total} %" if total else ""
-                transcript.greet(f"{text} …{percent}")
+            case Starting():
+                self._show_step(event)
             case Opened(info, monitor):
                 self.facts.info, self._monitor = info, monitor
             case Ready(model):
@@ -136,20 +128,41 @@ class ChatScreen(Screen[None]):
                 self._become_ready()
             case Progressed(figures):
                 self.facts.figures = figures
-            case Answered(figures):
-                self.facts.figures, self.exit_code = figures, 0
-                text = note(figures, stopped=event.stopped, kept=event.kept)
-                await self._finish(event, text)
-            case Undone(done, figures):
-                self.facts.figures = figures
-                await self._take_back(done)
+            case Answered():
+                await self._finish(event)
+            case Shown():
+                self.facts.figures = event.figures if event.turns else None
+                await transcript.show(event.turns)
+                if event.draft and not self.prompt.text:
+                    self.prompt.set_text(event.draft)
+            case Moved():
+                await self._tell_move(event)
             case Cleared():
                 await transcript.clear()
                 self.facts.figures = None
+                self.set_doing("")
                 self.notify("New conversation.")
+            case LetGo():
+                self.released.set()
+            case Lost():
+                self._lost = True
+                self.set_doing("")
+            case Warned(message):
+                self.set_doing("")
+                self.notify(printable(message), severity="warning", markup=False, timeout=10)
             case Failed():
                 await self._fail(event)
+            case LaneUpdate():
+                self._pass_to_comparison(event)
         self.show_facts()
+
+    def _show_step(self, event: Starting) -> None:
+        percent = f"  {100 * event.done // event.total} %" if event.total else ""
+        self.query_one(Transcript).greet(f"{event.text} …{percent}")
+        line = self.query_one("#progress", Static)
+        line.display = self.ready
+        bar = f"{gauge(event.done, event.total, PROGRESS_WIDTH)} " if event.total else ""
+        line.update(printable(f"{bar}{event.text}{percent}  (esc cancels)", newlines=False))
 
     def _become_ready(self) -> None:
         info, model = self.facts.info, self.facts.model
@@ -157,49 +170,84 @@ class ChatScreen(Screen[None]):
             where = f"{model.name} on {info.uri}"
             self.query_one("#where", Static).update(printable(where, newlines=False))
         self.query_one(Transcript).greet(GREETING)
-        self._ready = True
-        prompt = self.query_one(Prompt)
-        prompt.disabled = False
-        prompt.focus()
-        self._set_busy(False)
+        self._lost, self.failure, self.exit_code = False, None, 0
+        if not self.ready:
+            self.ready = True
+            self.prompt.disabled = False
+            self.prompt.focus()
+            self.recall_questions()
+        self.set_doing("")
 
-    async def _finish(self, event: Answered | Failed, text: str, *, trouble: bool = False) -> None:
+    async def _finish(self, event: Answered) -> None:
+        self.facts.figures, self.exit_code = event.figures, 0
         turn = self.query_one(Transcript).last
-        if turn is not None:
-            if event.old_answer is not None:
-                await turn.restart()
-                await turn.write(event.old_answer)
-                text = f"{text}\nThe answer before is kept."
-            await turn.finish(text, trouble=trouble)
-            turn.live = event.kept
-        self._set_busy(False)
+        text = note(event.figures, stopped=event.stopped, kept=event.turn is not None)
+        if turn is not None and event.turn is not None:
+            await turn.finish("")
+            settle(turn, event.turn)
+        elif turn is not None and event.back:
+            turn.note(f"{text}\nThe answer before is kept.")
+        elif turn is not None:
+            await turn.finish(text)
+            turn.live = False
+        self.set_doing("")
 
-    async def _take_back(self, done: bool) -> None:
-        if not done:
-            self.notify("There is no turn to undo.")
-            return
-        question = await self.query_one(Transcript).drop_last()
-        prompt = self.query_one(Prompt)
-        if question and not prompt.text:
-            prompt.set_text(question)
-        self.notify("Last turn undone: state restored, nothing re-fed.")
+    async def _tell_move(self, event: Moved) -> None:
+        if event.kind == "undo" and event.done:
+            await self.query_one(Transcript).drop_last()
+            if event.question and not self.prompt.text:
+                self.prompt.set_text(event.question)
+        self.set_doing("")
+        self.notify(moved(event))
 
     async def _fail(self, event: Failed) -> None:
         self.exit_code = event.exit_code
         text = sentence(event.message) + (f"\n{sentence(event.hint)}" if event.hint else "")
-        turn = self.query_one(Transcript).last
-        if self._busy and turn is not None:
-            await self._finish(event, text, trouble=True)
+        transcript = self.query_one(Transcript)
+        turn = transcript.last
+        if event.answering and turn is not None:
+            await turn.finish(text, trouble=True)
+            if event.back:
+                turn.note(f"{text}\nThe answer before is kept.", trouble=True)
+            else:
+                turn.live = False
+        elif not event.fatal:
+            self.notify(text, severity="error", markup=False, timeout=10)
         if event.fatal:
-            self.failure, self._ready = event, False
-            self.query_one(Prompt).disabled = True
-            self.query_one("#status", Static).update("stopped by an error")
-            if turn is None:
-                ending = f"\n\nctrl+q quits with exit code {event.exit_code}."
-                self.query_one(Transcript).greet(text + ending, trouble=True)
-        self.refresh_bindings()
+            self.failure, self.ready = event, False
+            self.prompt.disabled = True
+            ending = (
+                "f3 chooses another device, f4 another model.\n"
+                f"ctrl+q quits with exit code {event.exit_code}."
+            )
+            if transcript.turns:
+                self.notify(f"{text}\n{ending}", severity="error", markup=False, timeout=10)
+            transcript.greet(f"{text}\n\n{ending}", trouble=True)
+        self.set_doing("")
 
-    # Meters
+    def _pass_to_comparison(self, event: LaneUpdate) -> None:
+        for screen in self.app.screen_stack:
+            if isinstance(screen, CompareScreen):
+                screen.show(event)
+                if screen.finished:
+                    self.set_doing("")
+
+    def set_doing(self, what: str) -> None:
+        """What is being done now; empty when questions are welcome."""
+        super().set_doing(what)
+        if not what:
+            self.query_one("#progress").display = False
+        status = what or "ready"
+        if not what and not self.ready:
+            status = "no model" if self.failure else "starting"
+        elif not what and self._lost:
+            status = "device gone, waiting for it"
+        self.query_one("#status", Static).update(status)
+
+    def show_meters(self, how: str) -> None:
+        """The readings as a panel where there is room, as a line, or not at all."""
+        self.set_class(how == "line", "-line")
+        self.set_class(how == "off", "-no-meters")
 
     def show_facts(self) -> None:
         """Bring the panel and the one-line summary up to date."""
@@ -209,64 +257,3 @@ class ChatScreen(Screen[None]):
             self.facts.idle = self._monitor.idle()
         self.query_one(Panel).show(self.facts)
         self.query_one("#summary", Static).update(summary(self.facts))
-
-    # Requests of the user
-
-    @on(Prompt.Submitted)
-    async def ask(self, message: Prompt.Submitted) -> None:
-        """Send a question."""
-        await self.query_one(Transcript).begin(message.text)
-        self._set_busy(True)
-        self._engine.ask(message.text)
-
-    @on(Prompt.Refused)
-    def explain_refusal(self) -> None:
-        """Say why enter does nothing."""
-        self.notify("Still answering; esc stops it. Your text stays here.")
-
-    def action_stop(self) -> None:
-        """Stop the answer and keep what is written."""
-        self.query_one("#status", Static).update("stopping")
-        self._engine.stop()
-
-    def action_type(self) -> None:
-        """Go back to the prompt."""
-        self.query_one(Prompt).focus()
-
-    def action_undo(self) -> None:
-        """Take the last turn back, in no time: the state before it was kept."""
-        self._engine.undo()
-
-    async def action_regenerate(self) -> None:
-        """Answer the last question anew."""
-        turn = self.query_one(Transcript).last
-        if turn is None:
-            self.notify("There is no answer to write again.")
-            return
-        await turn.restart()
-        self._set_busy(True)
-        self._engine.regenerate()
-
-    def action_new(self) -> None:
-        """Begin a new conversation."""
-        self._engine.reset()
-
-    def action_meters(self) -> None:
-        """Show the panel as a panel or as one line."""
-        self.toggle_class("-flipped")
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer only what makes sense now."""
-        if action == "stop":
-            return self._busy
-        if action == "regenerate":
-            return self._ready and not self._busy
-        if action in ("new", "type", "undo"):
-            return self._ready
-        return True
-
-    def _set_busy(self, busy: bool) -> None:
-        self._busy = busy
-        self.query_one(Prompt).accepts = self._ready and not busy
-        self.query_one("#status", Static).update("answering" if busy else "ready")
-        self.refresh_bindings()

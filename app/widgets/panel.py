@@ -17,6 +17,20 @@ from edge_sdk.app.widgets.meter import Meter
 HINT = "Tab to a figure to see where it comes from."
 
 
+class Line(Static):
+    """Text that is drawn anew only where it changed: twice a second would be felt otherwise."""
+
+    def __init__(self, id: str) -> None:
+        super().__init__("", id=id, markup=False)
+        self._said = ""
+
+    def show(self, text: str) -> None:
+        """Set the text."""
+        if text != self._said:
+            self._said = text
+            self.update(text)
+
+
 class Panel(Vertical):
     """Sections of meters, and below them the explanation of the one in focus."""
 
@@ -28,10 +42,12 @@ class Panel(Vertical):
         with VerticalScroll(id="meters", can_focus=False):
             yield from self._section("POWER")
             yield Meter("now", id="power")
-            yield Static("", id="history", markup=False)
+            yield Line(id="history")
+            yield Meter("mean", id="mean")
+            yield Meter("at rest", id="rest")
             yield Meter("this answer", id="energy")
             yield Meter("per token", id="per-token")
-            yield Meter("above idle", id="net")
+            yield Meter("above rest", id="net")
             yield from self._section("MEMORY")
             yield Meter("process", id="process-memory")
             yield Meter("machine", id="machine-memory")
@@ -40,13 +56,16 @@ class Panel(Vertical):
             yield Meter("state", id="state")
             yield from self._section("SPEED")
             yield Meter("answering", id="decode")
+            yield Meter("on the board", id="board-speed")
             yield Meter("reading", id="prefill")
             yield Meter("first token", id="first-token")
             yield from self._section("CONTEXT")
             yield Meter("used", id="context")
-            yield Static("", id="gauge", markup=False)
+            yield Line(id="gauge")
             yield from self._section("RUNS ON")
-            yield Static("", id="device", markup=False)
+            yield Line(id="device")
+            yield Meter("busy", id="busy")
+            yield Meter("temperature", id="temperature")
         yield Static(HINT, id="details", markup=False)
 
     def _section(self, title: str) -> ComposeResult:
@@ -62,22 +81,23 @@ class Panel(Vertical):
             **lines.power(facts),
             **lines.memory(facts),
             **lines.speed(facts),
+            **lines.condition(facts),
         }.items():
             meter = self.query_one(f"#{name}", Meter)
             meter.display = line is not None
             if line is not None:
                 meter.show(line)
-        history = self.query_one("#history", Static)
-        history.update(lines.history(facts))
+        history = self.query_one("#history", Line)
+        history.show(lines.history(facts))
         history.set_class(not facts.watts, "-reason")
         self._show_context(facts)
-        self.query_one("#device", Static).update(lines.device(facts))
+        self.query_one("#device", Line).show(lines.device(facts))
 
     def _show_context(self, facts: Facts) -> None:
         self.query_one("#context", Meter).show(lines.context(facts))
         figures = facts.figures
-        line = self.query_one("#gauge", Static)
+        line = self.query_one("#gauge", Line)
         line.display = figures is not None
         if figures is not None:
             width = max(line.size.width, 8)
-            line.update(gauge(figures.context_used, figures.context_limit, width))
+            line.show(gauge(figures.context_used, figures.context_limit, width))

@@ -1,10 +1,11 @@
-"""The box that a question is typed into: several lines, with the history of this run.
+"""The box that a question is typed into: several lines, with the questions of before.
 
 It knows keys and text; it does not know what becomes of a question.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -44,9 +45,15 @@ class Prompt(TextArea):
         )
         self.accepts = False
         """Whether enter sends now."""
+        self.remembers = True
+        """Whether what is sent can be called back with the up key."""
         self._was_empty = True
         self._history: list[str] = []
         self._at: int | None = None
+
+    def recall(self, questions: Sequence[str]) -> None:
+        """Put questions of earlier runs, oldest first, before those of this one."""
+        self._history[:0] = questions
 
     def set_text(self, text: str) -> None:
         """Show `text`, cursor at its end."""
@@ -71,7 +78,7 @@ class Prompt(TextArea):
         """Send what is typed, unless it is blank."""
         text = printable(self.text).strip()
         if text and self.accepts:
-            if self._history[-1:] != [text]:
+            if self.remembers and self._history[-1:] != [text]:
                 self._history.append(text)
             self._at = None
             self.set_text("")
@@ -111,11 +118,11 @@ class Prompt(TextArea):
         self.set_text(self._history[at] if at < len(self._history) else "")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave ctrl+u to the screen while there is nothing to delete."""
-        return bool(self.text) if action == "delete_to_start_of_line" else True
+        """Leave ctrl+u and ctrl+y to the screen while there is no text that they act on."""
+        return bool(self.text) if action in ("delete_to_start_of_line", "redo") else True
 
     def on_text_area_changed(self) -> None:
-        """Tell the footer, where ctrl+u depends on whether there is text; it is slow to redraw."""
+        """Tell the footer, where keys depend on whether there is text; it is slow to redraw."""
         if self._was_empty != (not self.text):
             self._was_empty = not self.text
             self.refresh_bindings()

@@ -1,76 +1,30 @@
-"""The conversation as it is read: questions, answers in Markdown, and a note under each answer.
+"""The conversation as it is read, newest turn at the bottom.
 
-It knows how to show text and to make it harmless; it does not know where it comes from.
+It knows which turns are on the screen; it does not know how one is drawn.
 """
 
 from __future__ import annotations
 
-from markdown_it import MarkdownIt
-from textual.app import ComposeResult
-from textual.containers import Vertical, VerticalScroll
-from textual.widgets import Markdown, Static
-from textual.widgets.markdown import MarkdownStream
+from collections.abc import Sequence
 
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.widgets import Static
+
+from edge_sdk.app.events import TurnView
+from edge_sdk.app.facts import note
+from edge_sdk.app.widgets.turn import Turn
 from edge_sdk.safe_text import printable
 
 MAX_TURNS = 100
 """Older turns leave the screen, so that a long conversation stays as fast as a short one."""
 
+SHOWN_AT_ONCE = 40
+"""Turns of a conversation that is opened: to make more would be felt."""
 
-def _parser() -> MarkdownIt:
-    """Markdown without HTML, which would vanish instead of being shown."""
-    return MarkdownIt("gfm-like", {"html": False})
-
-
-class Turn(Vertical):
-    """One question and its answer, as it is written."""
-
-    def __init__(self, question: str) -> None:
-        super().__init__()
-        self.question = question
-        self.answer = ""
-        self.live = True
-        """Whether the conversation still contains this turn."""
-        self._stream: MarkdownStream | None = None
-
-    def compose(self) -> ComposeResult:
-        """Question, answer, note."""
-        yield Static(printable(self.question), classes="question", markup=False)
-        yield self._new_markdown()
-        yield Static("reading …", classes="note", markup=False)
-
-    async def write(self, piece: str) -> None:
-        """Add a piece of the answer."""
-        if self._stream is None:
-            self._stream = Markdown.get_stream(self.query_one(Markdown))
-            self.note("")
-        self.answer += piece
-        await self._stream.write(printable(piece))
-
-    async def finish(self, note: str, *, trouble: bool = False) -> None:
-        """Show the rest of the answer and what is to be said about it."""
-        if self._stream is not None:
-            await self._stream.stop()
-            self._stream = None
-        self.note(note, trouble=trouble)
-
-    async def restart(self) -> None:
-        """Empty the answer: it is written anew."""
-        await self.finish("reading …")
-        self.answer = ""
-        await self.query_one(Markdown).remove()
-        await self.mount(self._new_markdown(), before=self.query_one(".note"))
-
-    def note(self, text: str, *, trouble: bool = False) -> None:
-        """Set the line under the answer."""
-        line = self.query_one(".note", Static)
-        line.update(printable(text))
-        line.display = bool(text)
-        line.set_class(trouble, "-trouble")
-
-    def _new_markdown(self) -> Markdown:
-        # A link that the model wrote must not open anything.
-        return Markdown(parser_factory=_parser, open_links=False)
+LAID_OUT = 120
+"""Paragraphs that take part in the layout, which is done anew for each piece of an answer. What is
+older is folded away above the top, and unfolds when the reader scrolls there."""
 
 
 class Transcript(VerticalScroll):
@@ -103,38 +57,120 @@ class Transcript(VerticalScroll):
         """The last turn that the conversation contains."""
         return next((turn for turn in reversed(self.turns) if turn.live), None)
 
-    async def begin(self, question: str) -> Turn:
-        """Add a turn and scroll to it."""
+    @property
+    def selected(self) -> Turn | None:
+        """The turn that has the focus, else the last one."""
+        focused = self.screen.focused
+        return focused if isinstance(focused, Turn) and focused.live else self.last
+
+    async def begin(self, question: str, index: int | None = None) -> Turn:
+        """Add turn `index` (default: after the last), in place of those from there on."""
+        if index is None:
+            last = self.last
+            index = 0 if last is None else last.index + 1
+        else:
+            await self._cut(index)
         self.query_one("#greeting").display = False
         for old in self.turns[: -MAX_TURNS + 1]:
             await old.remove()
-        turn = Turn(question)
+        turn = Turn(question, index)
         await self.mount(turn)
+        self.fold()
         self.anchor()
         return turn
 
-    async def drop_last(self) -> str | None:
-        """Remove the last live turn and what failed after it; return its question."""
-        question = None
+    def fold(self) -> None:
+        """Take old turns out of the layout."""
+        paragraphs = 0
+        for turn in reversed(self.turns):
+            turn.display = paragraphs < LAID_OUT
+            paragraphs += turn.paragraphs
+
+    def unfold(self) -> None:
+        """Put more turns into the layout, above those that are there; the view stays."""
+        height, paragraphs = self.virtual_size.height, 0
+        for turn in reversed(self.turns):
+            if turn.display:
+                continue
+            turn.display = True
+            paragraphs += turn.paragraphs
+            if paragraphs >= LAID_OUT:
+                break
+        if paragraphs:
+            self.call_after_refresh(
+                lambda: self.scroll_relative(
+                    y=self.virtual_size.height - height, animate=False, force=True
+                )
+            )
+
+    def watch_scroll_y(self, old: float, new: float) -> None:
+        """Unfold older turns when the reader gets to the top."""
+        super().watch_scroll_y(old, new)
+        if new < old and round(new) <= 0:
+            self.unfold()
+
+    async def show(self, views: Sequence[TurnView]) -> None:
+        """Show this conversation; turns that are on the screen already stay where they are."""
+        kept = [turn for turn in self.turns if turn.live]
+        first = kept[0].index if kept else 0
+        begin = first
+        for turn, view in zip(kept, views[first:], strict=False):
+            if (turn.question, turn.answer) != (view.question, view.answer):
+                break
+            begin += 1
+        if begin < len(views) - SHOWN_AT_ONCE:
+            first = begin = len(views) - SHOWN_AT_ONCE
+            kept = []
+        if begin == first:
+            kept = []
+            first = begin = max(len(views) - SHOWN_AT_ONCE, 0)
+        await self._cut(begin if kept else 0)
+        new = [
+            Turn(view.question, index, view.answer, "")
+            for index, view in enumerate(views[begin:], begin)
+        ]
+        await self.mount(*new)
+        for turn, view in zip([*kept[: begin - first], *new], views[first:], strict=True):
+            settle(turn, view)
+        self._greet_if_empty()
+        self.fold()
+        self.anchor()
+
+    async def drop_last(self) -> None:
+        """Remove the last live turn and what failed after it."""
         for turn in reversed(self.turns):
             await turn.remove()
             if turn.live:
-                question = turn.question
                 break
+        self.fold()
         self._greet_if_empty()
-        return question
 
     async def clear(self) -> None:
         """Remove every turn."""
         await self.query(Turn).remove()
         self._greet_if_empty()
 
-    def as_markdown(self) -> str:
-        """The conversation for a file: questions as quotes, answers as they are."""
-        return "\n".join(
-            "> " + turn.question.replace("\n", "\n> ") + "\n\n" + turn.answer.strip() + "\n"
-            for turn in self.turns
-        )
+    def neighbour(self, turn: Turn, step: int) -> Turn | None:
+        """The turn above (-1) or below (1)."""
+        turns = self.turns
+        place = turns.index(turn) + step
+        if not 0 <= place < len(turns):
+            return None
+        if not turns[place].display:
+            self.unfold()
+        return turns[place]
+
+    async def _cut(self, index: int) -> None:
+        """Remove the turns from `index` on, and those that failed."""
+        for turn in self.turns:
+            if turn.index >= index or not turn.live:
+                await turn.remove()
 
     def _greet_if_empty(self) -> None:
         self.query_one("#greeting").display = not self.turns
+
+
+def settle(turn: Turn, view: TurnView) -> None:
+    """Bring place and note of a finished turn up to date."""
+    turn.place, turn.places = view.place, view.places
+    turn.note(note(view.figures, stopped=view.stopped, kept=True))

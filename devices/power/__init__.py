@@ -13,10 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_sdk.devices.power import process
+from edge_sdk.devices.power.amdgpu import AmdGpu
 from edge_sdk.devices.power.battery import Battery
-from edge_sdk.devices.power.hwmon import GRAPHICS_CHIPS, POWER_CHIPS, Hwmon
+from edge_sdk.devices.power.ina2xx import Ina2xx
+from edge_sdk.devices.power.ina3221 import Ina3221
 from edge_sdk.devices.power.nvml import NvmlCard
 from edge_sdk.devices.power.rapl import Rapl
+from edge_sdk.devices.power.raspberry_pi import RaspberryPi, is_raspberry_pi
 from edge_sdk.telemetry import PowerSource, Reading
 
 SYSFS = Path("/sys")
@@ -79,21 +82,27 @@ def best_power_source(device_kind: str, index: int = 0, root: Path = SYSFS) -> P
             "watch `sudo powermetrics --samplers cpu_power,gpu_power` beside this program.",
         )
     if device_kind == "cpu":
-        return FirstWorking([Rapl(root), Hwmon(root, POWER_CHIPS), Battery(root)])
+        # Named in a reason only where it is one: elsewhere nobody misses it.
+        board = [RaspberryPi(root)] if is_raspberry_pi(root) else []
+        return FirstWorking([Rapl(root), *board, Ina3221(root), Ina2xx(root), Battery(root)])
     if device_kind == "gpu":
-        card = NvmlCard(index)
-        # Where the NVIDIA driver is loaded, an AMD chip beside it is not the device in use.
-        if (root / "module" / "nvidia").exists():
-            return FirstWorking([card])
-        return FirstWorking([Hwmon(root, GRAPHICS_CHIPS, index), card])
+        return FirstWorking(_cards(index, root))
     return NoSource(f"no power sensor is known for a device of kind {device_kind!r}")
+
+
+def _cards(index: int, root: Path) -> Sequence[AmdGpu | NvmlCard]:
+    """Who can tell about the GPU, best first."""
+    # Where the NVIDIA driver is loaded, an AMD chip beside it is not the device in use.
+    if (root / "module" / "nvidia").exists():
+        return [NvmlCard(index)]
+    return [AmdGpu(root, index), NvmlCard(index)]
 
 
 class Sensors:
     """All that can be read about a device from outside it, by the names of `Telemetry`."""
 
     def __init__(self, kind: str, index: int = 0, root: Path = SYSFS) -> None:
-        self._gpu = NvmlCard(index) if kind == "gpu" else None
+        self._gpu = _card(index, root) if kind == "gpu" else None
         self._power = best_power_source(kind, index, root)
         self._load = process.CpuLoad()
 
@@ -109,6 +118,13 @@ class Sensors:
             "temperature": process.cpu_temperature(),
             "utilisation": self._load.read(),
         }
+
+
+def _card(index: int, root: Path) -> AmdGpu | NvmlCard:
+    for card in _cards(index, root):
+        if isinstance(card, NvmlCard) or card.present:
+            return card
+    return NvmlCard(index)
 
 
 def read_all(kind: str, index: int = 0, root: Path = SYSFS) -> dict[str, Reading]:

@@ -20,10 +20,14 @@ from edge_sdk.model_file import Model
 from edge_sdk.telemetry import Provenance, Reading, Telemetry
 
 if TYPE_CHECKING:
+    from edge_sdk.devices.tinygrad.cuda.batch import CudaBatch
+    from edge_sdk.devices.tinygrad.cuda.path import Residents
+    from edge_sdk.devices.tinygrad.cuda.resident import Resident
+    from edge_sdk.devices.tinygrad.cuda.session import CudaSession
     from edge_sdk.devices.tinygrad.fast_session import FastSession
     from edge_sdk.devices.tinygrad.session import TinygradSession
 
-    AnySession: TypeAlias = FastSession | TinygradSession
+    AnySession: TypeAlias = FastSession | CudaSession | TinygradSession
 
 SCRATCH = 64 << 20
 """Bytes beyond the weights that a session may need: activations, logits, programs."""
@@ -35,8 +39,10 @@ class TinygradDevice:
     def __init__(self, info: DeviceInfo, name: str, index: int) -> None:
         self._info = info
         self._name = name
+        self._index = index
+        self._residents: Residents | None = None
         self._sensors = Sensors(info.kind, index)
-        self._sessions: weakref.WeakSet[AnySession] = weakref.WeakSet()
+        self._sessions: weakref.WeakSet[AnySession | CudaBatch] = weakref.WeakSet()
         self._closed = False
 
     @property
@@ -46,10 +52,7 @@ class TinygradDevice:
 
     def load(self, model: Model, *, progress: Progress | None = None) -> AnySession:
         """Make `model` ready to run; raises OutOfMemory with the arithmetic if it does not fit."""
-        if self._closed:
-            raise UnsupportedOperation(
-                f"the device {self._info.uri} is closed.", hint="open it again."
-            )
+        self._check_open()
         self._check_memory(model)
         session = engine.run(self._load, model, progress)
         self._sessions.add(session)
@@ -57,13 +60,55 @@ class TinygradDevice:
 
     def _load(self, model: Model, progress: Progress | None) -> AnySession:
         try:
-            return self._fast(model) or self._graph(model, progress)
+            return self._fast(model, progress) or self._graph(model, progress)
         except MemoryError as error:
             raise self._does_not_fit(model, None) from error
 
-    def _fast(self, model: Model) -> FastSession | None:
-        if self._info.kind != "cpu":
+    def load_batch(
+        self, model: Model, slots: int = 32, *, progress: Progress | None = None
+    ) -> CudaBatch:
+        """Make `model` ready to run for up to `slots` conversations at a time.
+
+        Raises UnsupportedOperation where only single sessions run, OutOfMemory as `load` does.
+        """
+        from edge_sdk.devices.tinygrad.cuda.batch import CudaBatch
+
+        def load() -> CudaBatch:
+            try:
+                resident = self._resident(model, progress)
+                if resident is None:
+                    raise UnsupportedOperation(
+                        f"{self._info.uri} runs one conversation at a time.",
+                        hint="load one session a conversation.",
+                    )
+                return CudaBatch(self, model, resident, slots)
+            except MemoryError as error:
+                raise self._does_not_fit(model, None) from error
+
+        self._check_open()
+        self._check_memory(model)
+        batch = engine.run(load)
+        self._sessions.add(batch)
+        return batch
+
+    def _resident(self, model: Model, progress: Progress | None) -> Resident | None:
+        """`model` on an NVIDIA card, for the CUDA kernels; None where they cannot be used."""
+        if not self._name.startswith("CUDA"):
             return None
+        from edge_sdk.devices.tinygrad.cuda.path import Residents
+
+        if self._residents is None:
+            self._residents = Residents(self._name, self._index)
+        return self._residents.get(model, progress)
+
+    def _fast(self, model: Model, progress: Progress | None) -> FastSession | CudaSession | None:
+        if self._info.kind != "cpu":
+            resident = self._resident(model, progress)
+            if resident is None:
+                return None
+            from edge_sdk.devices.tinygrad.cuda.session import CudaSession
+
+            return CudaSession(self, model, resident)
         from edge_sdk.devices.tinygrad.cores import thread_count
         from edge_sdk.devices.tinygrad.fast_path import choose
         from edge_sdk.devices.tinygrad.fast_session import FastSession
@@ -77,6 +122,12 @@ class TinygradDevice:
 
         weights = load_weights(model, self._name, progress)
         return TinygradSession(self, model, weights, self._name)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise UnsupportedOperation(
+                f"the device {self._info.uri} is closed.", hint="open it again."
+            )
 
     def _check_memory(self, model: Model) -> None:
         if self._info.kind == "cpu":
@@ -104,7 +155,7 @@ class TinygradDevice:
             )
         return Telemetry(readings)
 
-    def forget(self, session: AnySession) -> None:
+    def forget(self, session: AnySession | CudaBatch) -> None:
         """A session tells that it is closed."""
         self._sessions.discard(session)
 

@@ -39,13 +39,18 @@ def choose() -> Choice:
 
     Raises UsageError where EDGE_KERNELS is neither `graph` nor `fused`, or EDGE_THREADS is off.
     """
+    return Choice(GRAPH_OPS) if graph_wanted() else _tested(thread_count())
+
+
+def graph_wanted() -> bool:
+    """Whether EDGE_KERNELS asks for graph ops; raises UsageError where it is off."""
     wanted = os.environ.get(KERNELS_VARIABLE) or "fused"
     if wanted not in ("fused", "graph"):
         raise UsageError(
             f"{KERNELS_VARIABLE} is {wanted!r}; expected 'fused' or 'graph'.",
             hint=f"unset {KERNELS_VARIABLE} to use the fast path.",
         )
-    return Choice(GRAPH_OPS) if wanted == "graph" else _tested(thread_count())
+    return wanted == "graph"
 
 
 @cache

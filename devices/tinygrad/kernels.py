@@ -1,7 +1,8 @@
-"""Compiles the C kernels as a tinygrad program and loads it: the only user of tinygrad's UOps.
+"""Compiles and loads our kernels, C and CUDA, through tinygrad: the only user of its internals.
 
-It knows tinygrad's program contract and how the C files become one source; it does not know models
-or sessions. tinygrad calls this interface unstable: an upgrade changes this file and no other.
+It knows tinygrad's program contract, its compilers and its device memory, and how the C files
+become one source; it does not know models or sessions. tinygrad calls this interface unstable: an
+upgrade changes this file and no other.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from importlib.resources import files
 from typing import Any
 
 from tinygrad import Device, UOp, dtypes
+from tinygrad.device import Buffer, BufferSpec, TinyELF
 from tinygrad.engine.realize import get_runtime
 from tinygrad.uop.ops import KernelInfo, Ops, ProgramInfo
 
@@ -101,3 +103,55 @@ def _program_uop(text: str) -> UOp:
         ),
         arg=info,
     )
+
+
+@dataclass(frozen=True)
+class CudaModule:
+    """Compiled CUDA code on one card."""
+
+    context: int
+    """tinygrad's CUcontext: to be current in any thread that uses the module."""
+    module: int
+    """The CUmodule that holds the kernels."""
+    program: Any
+    """tinygrad's program object, which owns the module."""
+
+
+def cuda_arch(device: str) -> str:
+    """What CUDA calls the card's instruction set: `sm_90`. `device` is tinygrad's name of it."""
+    return str(Device[device].arch)
+
+
+def load_cuda(device: str, text: str, entry: str) -> CudaModule:
+    """Compile (or find in the cache) and load CUDA source; runs on the engine thread.
+
+    entry: the name of any kernel in it. Raises what tinygrad, NVRTC or the driver raises.
+    """
+    # Not at the top: this import opens libnvrtc.
+    from tinygrad.runtime.support.compiler_cuda import NVRTCCompiler
+
+    opened = Device[device]
+    # Machine code, where tinygrad's own kernels are PTX that the driver translates at each start.
+    binary = NVRTCCompiler(opened.arch, ptx=False, cache_key="edge").compile_cached(text)
+    program = opened.runtime(TinyELF(binary, entry, opened.renderer.target, ()))
+    return CudaModule(_handle(opened.context), _handle(program.module), program)
+
+
+class DeviceMemory:
+    """A piece of a device's memory, counted by tinygrad and given back to the driver by free()."""
+
+    def __init__(self, device: str, size: int) -> None:
+        """Raises MemoryError where it does not fit."""
+        self.size = size
+        self._buffer = Buffer(device, size, dtypes.uint8, options=BufferSpec(nolru=True)).allocate()
+        self.address = int(self._buffer._buf.value)
+
+    def free(self) -> None:
+        """Give it back; a second call does nothing."""
+        if self._buffer.is_allocated():
+            self._buffer.deallocate()
+
+
+def _handle(pointer: Any) -> int:
+    """The number in a ctypes pointer to an opaque structure."""
+    return int(ctypes.cast(pointer, ctypes.c_void_p).value or 0)

@@ -118,6 +118,7 @@ class TinygradProvider:
             cards = cuda_devices()
             if index < len(cards):
                 name, memory = cards[index]
+            details |= engine.run(_cuda_kernels, self._tinygrad_name(index), index)
         return DeviceInfo(
             uri=self._uri(index),
             name=name,
@@ -139,6 +140,15 @@ def _cpu_kernels() -> dict[str, str]:
     from edge_sdk.devices.tinygrad.fast_path import choose
 
     choice = choose()
+    warning = {"warning": choice.warning} if choice.warning else {}
+    return {"kernels": choice.label, **warning}
+
+
+def _cuda_kernels(name: str, index: int) -> dict[str, str]:
+    """The same on an NVIDIA card."""
+    from edge_sdk.devices.tinygrad.cuda.path import choose
+
+    choice = choose(name, index)
     warning = {"warning": choice.warning} if choice.warning else {}
     return {"kernels": choice.label, **warning}
 

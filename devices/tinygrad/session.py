@@ -14,9 +14,9 @@ import numpy.typing as npt
 from tinygrad import Tensor, TinyJit
 
 from edge_sdk.device import Cancelled, Candidates, Progress, State
+from edge_sdk.devices.session_rules import check_state, embed_ids, session_closed
 from edge_sdk.devices.tinygrad import engine
 from edge_sdk.devices.tinygrad import model as forward
-from edge_sdk.devices.tinygrad.session_rules import check_state, embed_ids, session_closed
 from edge_sdk.devices.tinygrad.weights import Weights
 from edge_sdk.model_file import Model
 

@@ -21,9 +21,12 @@ VERBS = {
     "chat": "talk with a model, in the terminal or through a pipe",
     "devices": "list the devices of this machine, the unusable ones with the reason",
     "doctor": "check this machine and say what to mend",
+    "flash": "load our image onto an FPGA board and check it",
+    "board": "simulate an FPGA board, or measure the link to one",
     "bench": "measure the speed and memory of a model on a device",
     "convert": "pack a published checkpoint into one ternary file",
     "pull": "download a model and pack it",
+    "serve": "offer a model to OpenAI-type clients on this machine",
     "train": "train a ternary model on a folder of text",
     "eval": "score a model's answers to a fixed set of prompts",
 }
@@ -61,6 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Never raises: an EdgeError becomes a sentence on stderr (a JSON object on stdout where `--json`
     was given), anything else is logged and reported as a bug.
     """
+    # Before NumPy: BLAS threads that wait for each other make a virtual board many times slower
+    # on a busy machine, and nothing else here uses them.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     words = list(sys.argv[1:] if argv is None else argv)
     _allow_any_text()
     as_json = "--json" in words[: words.index("--")] if "--" in words else "--json" in words

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from edge_sdk.cli.output import format_bytes, print_json, print_table
@@ -130,12 +131,41 @@ def _print(figures: dict[str, Any]) -> None:
         ["THREADS", "DECODE tok/s", "PREFILL tok/s", "WEIGHTS", "READ ONLY", "SHARE OF FLOOR"],
         [_row(result) for result in figures["results"]],
     )
+    for line in _extras(figures):
+        print(f"  {line}")
     loads = "–".join("?" if load is None else f"{load:.1f}" for load in figures["load_average"])
     print(
         f"  {figures['repeats']} repeats of {figures['tokens']} tokens and a prompt of "
         f"{figures['prompt']}; load average {loads}; "
         f"{figures['involuntary_switches']} involuntary context switches"
     )
+
+
+def _extras(figures: dict[str, Any]) -> Iterator[str]:
+    """What only some devices have, a line each."""
+    for result in figures["results"]:
+        greedy = result["greedy_tokens_per_second"]
+        if greedy:
+            yield f"greedy, each token fed on the device: {_spread(greedy)} tok/s"
+    batch = figures["batch"]
+    if batch:
+        rate = _spread(batch["tokens_per_second"])
+        yield f"batch of {batch['slots']} conversations: {rate} tok/s together"
+    energy = figures["energy"]
+    if energy:
+        yield (
+            f"decode takes {energy['watts']:.0f} W, {energy['joules_per_token']:.4g} J/token "
+            f"({energy['provenance']}, {energy['source']})"
+        )
+    memory = figures["device_memory"]
+    own, driver = memory["session_bytes"], memory["driver"]
+    if own and figures["device"]["uri"] != "cpu":
+        counted = (
+            f"; the driver counts {format_bytes(driver['value'])} in all ({driver['source']})"
+            if driver and driver["provenance"] == "measured"
+            else ""
+        )
+        yield f"memory on the device: {format_bytes(own)}{counted}"
 
 
 def _row(result: dict[str, Any]) -> list[str]:

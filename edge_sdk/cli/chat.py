@@ -8,12 +8,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from edge_sdk.errors import UsageError
-
-if TYPE_CHECKING:
-    from edge_sdk.sampling import Sampler
 
 DEFAULT_MODEL = "tern"
 DEFAULT_MAX_TOKENS = 256
@@ -56,9 +52,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--max-tokens",
         type=int,
-        default=DEFAULT_MAX_TOKENS,
         metavar="N",
-        help=f"length of an answer at most (default: {DEFAULT_MAX_TOKENS})",
+        help=f"length of an answer at most (default: {DEFAULT_MAX_TOKENS}, or the app's setting)",
     )
     parser.add_argument(
         "--plain", action="store_true", help="no app: lines of text, also for screen readers"
@@ -69,26 +64,29 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action="store_true",
         help="plain text: put the device's live readings before each question",
     )
+    parser.add_argument(
+        "--resume", action="store_true", help="app: go on with the conversation used last"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Open the app, or answer as plain text or JSON; returns the exit code."""
-    sampling = _sampler(args)
+    given = {name: getattr(args, name) for name in _SAMPLING if getattr(args, name) is not None}
     if wants_app(args):
         from edge_sdk.app.chat_app import run_app
 
         if args.status_line:
             raise UsageError("--status-line is for plain text only.", hint="add --plain.")
-        return run_app(
-            model=args.model, device=args.device, sampling=sampling, max_tokens=args.max_tokens
-        )
+        length = {} if args.max_tokens is None else {"max_tokens": args.max_tokens}
+        return run_app(args.model, args.device, given | length, resume=args.resume)
     from edge_sdk.cli.plain import PlainChat
+    from edge_sdk.sampling import Sampler
 
     return PlainChat(
         model=args.model,
         device=args.device,
-        sampling=sampling,
-        max_tokens=args.max_tokens,
+        sampling=Sampler(**given),
+        max_tokens=DEFAULT_MAX_TOKENS if args.max_tokens is None else args.max_tokens,
         as_json=args.json,
         status=args.status_line or None,
     ).run(" ".join(args.prompt) if args.prompt else None)
@@ -103,11 +101,3 @@ def wants_app(args: argparse.Namespace) -> bool:
         or os.environ.get("TERM", "dumb") == "dumb"
         or not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty())
     )
-
-
-def _sampler(args: argparse.Namespace) -> Sampler:
-    """The sampler with the options that were given, its own defaults for the rest."""
-    from edge_sdk.sampling import Sampler
-
-    given = {name: getattr(args, name) for name in _SAMPLING if getattr(args, name) is not None}
-    return Sampler(**given)

@@ -19,6 +19,7 @@ from edge_sdk.safe_text import printable
 
 if TYPE_CHECKING:
     from edge_sdk.chat import Chat, ChatStats
+    from edge_sdk.device import Device
     from edge_sdk.telemetry import Reading
 
 SEPARATOR = " · "
@@ -38,6 +39,7 @@ def stats_line(chat: Chat, since_start: float | None = None) -> str:
     parts = [
         chat.session.device.info.uri,
         f"{stats.tokens_per_second:.0f} tok/s",
+        *_on_the_board(chat.session.device),
         first,
         _energy(stats.joules_per_token),
     ]
@@ -75,6 +77,16 @@ def _readings(chat: Chat, stats: ChatStats) -> dict[str, object]:
     energy = {"energy": stats.energy, "joules_per_token": stats.joules_per_token}
     now = chat.session.device.telemetry().readings
     return {name: reading.to_json() for name, reading in {**energy, **now}.items()}
+
+
+def _on_the_board(device: Device) -> list[str]:
+    """How fast the real board would be, where a simulated one answers."""
+    if device.info.kind != "simulator":
+        return []
+    speed = device.telemetry().readings.get("board_speed")
+    if speed is None or speed.value is None:
+        return []
+    return [f"the board itself {speed.value:.1f} tok/s by its cycle count"]
 
 
 def _energy(reading: Reading) -> str:

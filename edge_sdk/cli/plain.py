@@ -7,9 +7,10 @@ else to stderr.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from edge_sdk.sampling import Sampler
 
 HELP = """\
+/again  write the last answer anew
+/more  go on with the last answer
+/edit TEXT  ask TEXT in place of the last question
 /undo  take the last turn back
 /new   start a new conversation
 /quit  end, as Ctrl+D does
@@ -70,7 +74,7 @@ class PlainChat:
             raise nothing_to_answer()
         with self._open() as chat:
             for text in chain([first], turns):
-                if self._answer(chat, text.strip()):
+                if self._answer(chat, partial(chat.ask, text.strip())):
                     return INTERRUPTED
         return 0
 
@@ -86,13 +90,22 @@ class PlainChat:
                     if text.startswith("/"):
                         self._command(chat, text)
                     else:
-                        self._answer(chat, refuse_control_characters(text).strip())
+                        text = refuse_control_characters(text).strip()
+                        self._answer(chat, partial(chat.ask, text))
                 except EdgeError as error:
                     print_error(error.to_json())
         return 0
 
     def _command(self, chat: Chat, command: str) -> None:
-        if command == "/undo":
+        name, _, text = command.partition(" ")
+        if name == "/again":
+            self._answer(chat, chat.regenerate)
+        elif name == "/more":
+            self._answer(chat, chat.continue_answer)
+        elif name == "/edit":
+            text = refuse_control_characters(text).strip()
+            self._answer(chat, partial(chat.edit, len(chat.turns) - 1, text))
+        elif command == "/undo":
             undone = chat.undo() is not None
             _say("took the last turn back" if undone else "there is no turn to take back")
         elif command == "/new":
@@ -124,12 +137,12 @@ class PlainChat:
                 status=self.status,
             )
 
-    def _answer(self, chat: Chat, text: str) -> bool:
-        """Print the answer and its figures; True if Ctrl+C stopped it."""
+    def _answer(self, chat: Chat, start: Callable[..., Iterator[str]]) -> bool:
+        """Print the answer that `start` begins, and its figures; True if Ctrl+C stopped it."""
         pieces: list[str] = []
         since_start: float | None = None
         with stop_on_interrupt() as stop:
-            for piece in chat.ask(text, cancel=stop):
+            for piece in start(cancel=stop):
                 if not pieces and self._first:
                     since_start = seconds_since_start()
                 pieces.append(piece)

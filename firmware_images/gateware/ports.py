@@ -114,7 +114,7 @@ class CoreSignature(wiring.Signature):
                 "top_index": Out(6),
                 "top_row": In(16),
                 "top_sum": In(signed(ACCUMULATOR_BITS)),
-                # A window into the vector RAMs (geometry.Ram); data one cycle after the address.
+                # A window into the vector RAMs (geometry.Ram); data two cycles after the address.
                 "ram": Out(2),
                 "ram_address": Out(16),
                 "ram_write": Out(1),

@@ -6,15 +6,22 @@ They know edge_sdk's protocols; they do not compute anything.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Self, cast
 
-from edge_sdk.app.engine import Backend, Engine, Options
-from edge_sdk.device import DeviceInfo
+import numpy as np
+
+from edge_sdk.app.backend import Backend, Options
+from edge_sdk.app.engine import Engine
+from edge_sdk.chat_stats import ChatStats
+from edge_sdk.device import DeviceInfo, State
 from edge_sdk.errors import EdgeError
-from edge_sdk.telemetry import Provenance, Reading, Telemetry
+from edge_sdk.hub import ModelEntry
+from edge_sdk.telemetry import EnergyMeter, Provenance, Reading, Telemetry
+from edge_sdk.turns import Turn
 
 NO_POWER = Reading.unavailable(
     "W",
@@ -34,6 +41,8 @@ def memory() -> dict[str, Reading]:
         "process_memory": measured(212 * 2**20, "process"),
         "machine_memory": measured(2.1 * 2**30, "machine"),
         "machine_memory_total": measured(8 * 2**30, "machine"),
+        "temperature": Reading(51.5, "°C", Provenance.MEASURED, "k10temp", "package"),
+        "utilisation": Reading(12.0, "%", Provenance.DERIVED, "operating system", "machine"),
     }
 
 
@@ -54,7 +63,13 @@ class FakeDevice:
         progress("compiling kernels", 1, 2)
         if self.fail_load is not None:
             raise self.fail_load
-        return SimpleNamespace(model=model, device=self)
+        return SimpleNamespace(
+            model=model,
+            device=self,
+            close=lambda: None,
+            snapshot=lambda: state(0),
+            restore=lambda state: None,
+        )
 
     def telemetry(self) -> Telemetry:
         return Telemetry({"power": self.power, **memory()})
@@ -69,6 +84,13 @@ class FakeDevice:
         self.close()
 
 
+MODEL = "f" * 64
+
+
+def state(position: int) -> State:
+    return State(MODEL, position, np.full((1, 1), position, np.float32))
+
+
 @dataclass
 class FakeChat:
     """Streams `pieces`; with `gate` it waits for the test before each piece but the first."""
@@ -80,17 +102,34 @@ class FakeChat:
         default_factory=lambda: Reading(4.2, "J", Provenance.DERIVED, "RAPL, 1 CPU package")
     )
     fail: Exception | None = None
-    turns: list[Any] = field(default_factory=list)
+    turns: list[Turn] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    feeds_again: int = 0
+    """What `resume` says that it had to feed."""
 
     def __post_init__(self) -> None:
         self._stop = threading.Event()
         self._tokens = 0
 
     def ask(self, text: str, cancel: threading.Event | None = None) -> Iterator[str]:
+        yield from self._answer(text, len(self.turns), "", cancel)
+
+    def edit(self, index: int, text: str, cancel: threading.Event | None = None) -> Iterator[str]:
+        yield from self._answer(text, index, "", cancel)
+
+    def continue_answer(
+        self, text: str | None, *, index: int, cancel: threading.Event | None = None
+    ) -> Iterator[str]:
+        turn = self.turns[index]
+        yield from self._answer(turn.user, index, text or turn.assistant, cancel)
+
+    def _answer(
+        self, text: str, index: int, lead: str, cancel: threading.Event | None
+    ) -> Iterator[str]:
         self._stop = cancel or threading.Event()
         self.asked.append(text)
-        answer = ""
+        old, answer = list(self.turns), ""
+        del self.turns[index:]
         self._tokens = 0
         for piece in self.pieces:
             if self.gate is not None and answer:
@@ -98,24 +137,33 @@ class FakeChat:
                     pass
             if self._stop.wait(self.pace):
                 break
+            piece, lead = lead + piece, ""
             answer += piece
             self._tokens += 1
             yield piece
             if self.fail is not None:
+                self.turns[:] = old
                 raise self.fail
-        if answer:
-            self.turns.append(SimpleNamespace(user=text, assistant=answer))
+        if not answer:
+            self.turns[:] = old
+            return
+        self.turns.append(
+            Turn(
+                text,
+                answer,
+                state(len(self.turns)),
+                state(len(self.turns) + 1),
+                (1, 2, 3),
+                1,
+                1,
+                "cancelled" if self._stop.is_set() else "stop",
+                self.stats,
+            )
+        )
 
-    def regenerate(self, cancel: threading.Event | None = None) -> Iterator[str]:
-        old = self.turns.pop()
-        try:
-            yield from self.ask(old.user, cancel)
-        finally:
-            if not self._tokens or self.fail is not None:
-                self.turns.append(old)
-
-    def undo(self) -> Any:
-        return self.turns.pop() if self.turns else None
+    def resume(self, turns: Sequence[Turn], **options: Any) -> int:
+        self.turns[:] = turns
+        return self.feeds_again
 
     @property
     def answers(self) -> list[tuple[str, str]]:
@@ -125,33 +173,29 @@ class FakeChat:
         self.turns.clear()
 
     @property
-    def stats(self) -> Any:
-        per_token = self.energy
-        if self.energy.value is not None:
-            per_token = Reading(
-                self.energy.value / max(self._tokens, 1),
-                "J/token",
-                self.energy.provenance,
-                self.energy.source,
-            )
-        return SimpleNamespace(
+    def stats(self) -> ChatStats:
+        return ChatStats(
+            1024,
+            context_used=38 * len(self.turns) + (38 if self._tokens and not self.turns else 0),
             prompt_tokens=7,
             answer_tokens=self._tokens,
             prefill_seconds=0.1,
-            decode_seconds=0.2,
+            decode_seconds=max(self._tokens, 1) / 41.2,
             first_token_seconds=0.12,
-            tokens_per_second=41.2,
-            context_used=38 * len(self.turns),
-            context_limit=1024,
-            context_trimmed=0,
-            energy=self.energy,
-            joules_per_token=per_token,
+            meter=EnergyMeter.of(self.energy),
         )
 
 
 def fake_model(name: str) -> Any:
     config = SimpleNamespace(num_layers=8, hidden_size=512, parameters=31_510_000)
-    return SimpleNamespace(name=name, config=config, file_size=8_500_000, weight_bytes=7_000_000)
+    return SimpleNamespace(
+        name=name,
+        sha256=MODEL,
+        config=config,
+        file_size=8_500_000,
+        weight_bytes=7_000_000,
+        close=lambda: None,
+    )
 
 
 def engine(
@@ -168,5 +212,11 @@ def engine(
             raise opening
         return device
 
-    backend = Backend(open_device, fake_model, lambda session, options, monitor: cast(Any, chat))
+    backend = Backend(
+        open_device,
+        fake_model,
+        lambda session, options, monitor: cast(Any, chat),
+        lambda: [device.info],
+        lambda: [ModelEntry("tern", Path("tern.edge"), 8_500_000, True)],
+    )
     return Engine(Options("tern", "cpu", cast(Any, None), 256), backend)

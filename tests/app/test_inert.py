@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 from textual.widgets import Markdown
@@ -66,13 +67,17 @@ def test_export_and_picture_are_files_in_the_state_folder(own_home: Path) -> Non
         async with running(FakeChat(pieces=["An *answer*."])) as driver:
             await driver.ask("q")
             driver.app.action_export()
+            driver.app.action_export_json()
             driver.app.action_save_picture()
-            driver.app.action_copy_answer()
+            driver.screen.with_selected("copy")
+            await driver.until(lambda: driver.app.clipboard)
         assert driver.app.clipboard == "An *answer*."
 
     asyncio.run(scenario())
     (text,) = own_home.glob("state/conversations/*.md")
-    assert text.read_text("utf-8") == "> q\n\nAn *answer*.\n"
+    assert text.read_text("utf-8").startswith("# q\n\n> q\n\nAn *answer*.\n\n*tern on cpu · ")
+    (data,) = own_home.glob("state/conversations/*.json")
+    assert json.loads(data.read_text("utf-8"))["messages"][1]["content"] == "An *answer*."
     (picture,) = own_home.glob("state/pictures/*.svg")
     assert picture.read_text("utf-8").startswith("<svg")
 
@@ -82,7 +87,8 @@ def test_the_palette_offers_what_makes_sense() -> None:
         async with running() as driver:
             titles = {command.title for command in driver.app.get_system_commands(driver.screen)}
             assert {"Undo the last turn", "Answer again", "New conversation", "Meters"} <= titles
-            assert {"Export", "Copy the answer", "Save picture", "Theme", "Keys", "Quit"} <= titles
-            assert "Stop the answer" not in titles
+            assert {"Export as JSON", "Copy the answer", "Save picture", "Theme"} <= titles
+            assert {"Keys", "Quit", "Device", "Model", "History", "Compare"} <= titles
+            assert "Stop" not in titles
 
     asyncio.run(scenario())

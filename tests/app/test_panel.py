@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from edge_sdk.app.widgets.meter import Meter
-from edge_sdk.telemetry import Provenance, Reading
+from edge_sdk.telemetry import Provenance, Reading, Telemetry
 from tests.app.conftest import Driver, running
 from tests.app.fakes import NO_POWER, FakeChat, FakeDevice
 
@@ -33,6 +33,10 @@ def test_every_figure_has_its_provenance_as_a_word() -> None:
             assert row(driver, "prefill") == "reading 70.0 tok/s measured"
             assert row(driver, "first-token") == "first token 120 ms measured"
             assert row(driver, "context") == "used 38 of 1024 tokens"
+            assert row(driver, "temperature") == "temperature 51.5 °C measured"
+            assert row(driver, "busy") == "busy 12.0 % derived"
+            await driver.until(lambda: row(driver, "mean") == "mean 12.3 W derived")
+            assert row(driver, "rest") == "at rest 12.3 W derived"
             seen = driver.seen()
             for words in ("Example CPU", "kernels: clang, AVX2", "tern, 31.5 M parameters"):
                 assert words in seen
@@ -57,7 +61,8 @@ def test_without_a_sensor_it_says_so_and_why_and_what_helps() -> None:
             assert row(driver, "power") == "now – unavailable"
             assert row(driver, "per-token") == "per token – unavailable"
             assert "needs root since CVE" in " ".join(driver.text_of("#history").split())
-            assert not driver.screen.query_one("#net").display
+            for id in ("net", "rest", "mean"):
+                assert not driver.screen.query_one(f"#{id}").display
             await driver.press("tab")
             assert driver.screen.focused is driver.screen.query_one("#power")
             details = driver.text_of("#details")
@@ -96,5 +101,20 @@ def test_the_panel_can_be_folded_on_a_large_screen() -> None:
             await driver.press("f2")
             await driver.until(lambda: "POWER" not in driver.seen())
             await driver.until(lambda: "12.3 W derived" in driver.seen())
+
+    asyncio.run(scenario())
+
+
+def test_a_board_tells_its_own_speed() -> None:
+    async def scenario() -> None:
+        device = FakeDevice()
+        speed = Reading(11.4, "tok/s", Provenance.DERIVED, "4 M cycles a token at 50 MHz", "board")
+        usual = device.telemetry
+        device.telemetry = lambda: Telemetry(  # type: ignore[method-assign]
+            {**usual().readings, "board_speed": speed}
+        )
+        async with running(device=device) as driver:
+            expected = "on the board 11.4 tok/s derived"
+            await driver.until(lambda: row(driver, "board-speed") == expected)
 
     asyncio.run(scenario())

@@ -7,6 +7,8 @@ Registered by entry point under the scheme `script`, as any other package's devi
     SCRIPT_POWER    watts; without it, power is unavailable
     SCRIPT_BROKEN   listed as unusable if set
     SCRIPT_STARTED  a file that is made when an answer begins
+    SCRIPT_SLOW_FROM  the prompt from which on SCRIPT_DELAY counts (default: the first)
+    SCRIPT_UNPLUGGED  while this file exists, the device is gone
 """
 
 from __future__ import annotations
@@ -21,13 +23,18 @@ from typing import Any, Self
 import numpy as np
 
 from edge_sdk.device import Cancelled, Candidates, DeviceInfo, Progress, State
-from edge_sdk.errors import OutOfMemory, UnsupportedOperation
+from edge_sdk.errors import DeviceDisconnected, OutOfMemory, UnsupportedOperation
 from edge_sdk.model_file import Model
 from edge_sdk.telemetry import Provenance, Reading, Telemetry
 from edge_sdk.uri import DeviceURI
 
 SURE = 100.0
 """A logit so far above the others that every sampler picks it."""
+
+
+def check_plug() -> None:
+    if Path(os.environ.get("SCRIPT_UNPLUGGED", "/nowhere/at/all")).exists():
+        raise DeviceDisconnected("the script went away.", hint="bring it back.")
 
 
 class ScriptedSession:
@@ -48,7 +55,9 @@ class ScriptedSession:
         cancel: threading.Event | None = None,
         progress: Progress | None = None,
     ) -> Candidates:
-        time.sleep(float(os.environ.get("SCRIPT_DELAY", "0")))
+        check_plug()
+        if self._turn >= int(os.environ.get("SCRIPT_SLOW_FROM", "0")):
+            time.sleep(float(os.environ.get("SCRIPT_DELAY", "0")))
         if cancel is not None and cancel.is_set():
             raise Cancelled
         if len(ids) == 1:
@@ -120,6 +129,7 @@ class ScriptedProvider:
         return [DeviceInfo("script", "a script", "cpu", True, memory=8_000_000, details=details)]
 
     def open(self, uri: DeviceURI) -> ScriptedDevice:
+        check_plug()
         return ScriptedDevice(self.discover()[0], uri.target)
 
 

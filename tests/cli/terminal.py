@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import select
 import signal
@@ -34,6 +35,8 @@ class Terminal:
         )
         self.text = ""
         self._seen = 0
+        # A read may end within a character.
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def expect(self, text: str) -> None:
         """Wait until `text` is shown, after whatever was expected before."""
@@ -64,7 +67,7 @@ class Terminal:
             data = os.read(self._own, 65536) if ready else b""
         except OSError:  # Linux reports the other end's close as an error
             data = b""
-        self.text += data.decode("utf-8", "replace").replace("\r\n", "\n")
+        self.text += self._decoder.decode(data).replace("\r\n", "\n")
         return bool(data)
 
     def __enter__(self) -> Self:

@@ -46,6 +46,35 @@ def test_a_conversation_of_lines(command_environment: dict[str, str], tmp_path: 
         assert "\x1b" not in terminal.text
 
 
+def test_answers_are_written_again_and_questions_edited(
+    command_environment: dict[str, str], tmp_path: Path
+) -> None:
+    with Terminal(PLAIN, command_environment, tmp_path) as terminal:
+        terminal.expect("> ")
+        terminal.send("/again\n")
+        terminal.expect("there is no answer to write again")
+        terminal.expect("> ")
+        terminal.send("/edit hello\n")
+        terminal.expect("there is no answer to write again")
+        terminal.expect("> ")
+        terminal.send("hello\n")
+        terminal.expect("answer 1\n")
+        terminal.send("again\n")
+        terminal.expect("answer 2\n")
+        terminal.send("/again\n")
+        terminal.expect("answer 2\n")
+        terminal.send("/edit once more\n")
+        terminal.expect("answer 2\n")
+        terminal.send("/more\n")
+        terminal.expect("answer 2")
+        terminal.expect("> ")
+        terminal.send("/edit \n")
+        terminal.expect("the prompt is empty")
+        terminal.expect("> ")
+        terminal.send("next\n")
+        terminal.expect("answer 3\n")
+
+
 def test_ctrl_d_ends(command_environment: dict[str, str], tmp_path: Path) -> None:
     with Terminal(PLAIN, command_environment, tmp_path) as terminal:
         terminal.expect("> ")

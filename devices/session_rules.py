@@ -1,4 +1,4 @@
-"""What every session of this folder accepts: token ids and saved states.
+"""What every session accepts, whatever it runs on: token ids and saved states.
 
 It knows the checks and their sentences; it does not know how a model is computed.
 """
@@ -17,12 +17,22 @@ from edge_sdk.model_file import Model
 
 def embed_ids(model: Model, ids: Sequence[int]) -> npt.NDArray[np.float32]:
     """Embedding rows float32 [T, d]; raises UsageError for no ids or one out of range."""
+    _check_some(ids)
+    return model.embed(ids)
+
+
+def check_ids(model: Model, ids: Sequence[int]) -> npt.NDArray[np.int32]:
+    """`ids` as int32 [T]; raises UsageError for no ids or one out of range."""
+    _check_some(ids)
+    return model.check_ids(ids).astype(np.int32)
+
+
+def _check_some(ids: Sequence[int]) -> None:
     if len(ids) == 0:
         raise UsageError(
             "no token ids were given; expected at least one.",
             hint="begin with the model's config.bos_token_id where there is no text.",
         )
-    return model.embed(ids)
 
 
 def check_state(model: Model, state: State) -> None:

@@ -1,0 +1,1 @@
+"""Puts bitstreams onto boards: image choice, checks, programmers, self-test."""

@@ -1,0 +1,1 @@
+"""A local server that speaks the OpenAI chat-completions protocol (extra `serve`)."""
