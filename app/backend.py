@@ -33,6 +33,8 @@ class Options:
     system: str = ""
     """Text in front of the first question of a conversation."""
     context_limit: int = 1024
+    status: bool | None = None
+    """Whether the model is told the readings before questions; None: if it was trained on them."""
 
 
 def _open_device(uri: str) -> Device:
@@ -51,6 +53,7 @@ def _make_chat(session: Session, options: Options, monitor: Monitor) -> Chat:
         system=options.system or None,
         context_limit=options.context_limit,
         power=monitor.power,
+        status=options.status,
     )
 
 

@@ -116,6 +116,7 @@ class EdgeChatApp(App[int]):
                 max_tokens=changed.max_tokens,
                 system=changed.system,
                 context_limit=changed.context_limit,
+                status=changed.status(),
             )
         )
         where = ", and are kept" if kept else ""
@@ -170,7 +171,7 @@ class EdgeChatApp(App[int]):
 def run_app(
     model: str,
     device: str,
-    given: Mapping[str, float | int | None],
+    given: Mapping[str, float | int | str | None],
     *,
     resume: bool = False,
 ) -> int:
@@ -190,6 +191,7 @@ def run_app(
         settings.max_tokens,
         settings.system,
         settings.context_limit,
+        settings.status(),
     )
     return run(Engine(options, resume_last=resume), settings, troubles)
 

@@ -19,6 +19,10 @@ from edge_sdk.sampling import Sampler
 METERS = ("panel", "line", "off")
 """The readings beside the conversation (where there is room), as one line, or not at all."""
 
+TELL = ("model", "on", "off")
+"""Whether the model is told the device's readings before each question; `model`: if it was trained
+on them."""
+
 MAX_SYSTEM = 8192
 """Characters of the system text."""
 
@@ -47,6 +51,7 @@ class Settings:
     """Tokens after which the oldest turns are left out."""
     system: str = ""
     """Text in front of the first question of each new conversation."""
+    tell: str = "model"
     theme: str = "edge"
     meters: str = "panel"
     keys: Mapping[str, str] = field(default_factory=dict)
@@ -55,6 +60,10 @@ class Settings:
     def sampler(self) -> Sampler:
         """A sampler with these settings; raises UsageError where one is out of range."""
         return Sampler(**{name: getattr(self, name) for name in SAMPLING})
+
+    def status(self) -> bool | None:
+        """`tell` as edge_sdk.Chat takes it."""
+        return {"on": True, "off": False}.get(self.tell)
 
     def check(self) -> None:
         """Raise UsageError that names the first value that is out of range."""
@@ -76,6 +85,7 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
         lambda value: isinstance(value, str) and len(value) <= MAX_SYSTEM,
         f"a text of at most {MAX_SYSTEM} characters",
     ),
+    "tell": (_known(*TELL), f"one of {', '.join(TELL)}"),
     "theme": (lambda value: isinstance(value, str) and value != "", "the name of a theme"),
     "meters": (_known(*METERS), f"one of {', '.join(METERS)}"),
     "keys": (

@@ -15,7 +15,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, Select, Static, TextArea
 
-from edge_sdk.app.settings import METERS, Settings
+from edge_sdk.app.settings import METERS, TELL, Settings
 from edge_sdk.errors import EdgeError, UsageError
 from edge_sdk.safe_text import printable
 
@@ -73,6 +73,9 @@ class SettingsScreen(ModalScreen[Settings | None]):
             value = getattr(self._settings, name)
             shown = "" if value is None else f"{value:g}" if isinstance(value, float) else value
             yield from _row(label, Input(str(shown), id=name, compact=True), text)
+        told = [(name, name) for name in TELL]
+        tell = Select(told, value=self._settings.tell, allow_blank=False, id="tell", compact=True)
+        yield from _row("tell readings", tell, "to the model, before each question")
         yield Static("system text of new conversations", classes="label", markup=False)
         yield TextArea(self._settings.system, id="system", compact=True, tab_behavior="focus")
 
@@ -116,6 +119,7 @@ class SettingsScreen(ModalScreen[Settings | None]):
             self._settings,
             **numbers,  # type: ignore[arg-type]
             system=self.query_one("#system", TextArea).text.strip(),
+            tell=str(self.query_one("#tell", Select).value),
             theme=str(self.query_one("#theme", Select).value),
             meters=str(self.query_one("#meters", Select).value),
             keys=keys,

@@ -9,8 +9,6 @@ import argparse
 import os
 import sys
 
-from edge_sdk.errors import UsageError
-
 DEFAULT_MODEL = "tern"
 DEFAULT_MAX_TOKENS = 256
 _SAMPLING = {
@@ -62,7 +60,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--status-line",
         action="store_true",
-        help="plain text: put the device's live readings before each question",
+        help="tell the model the device's live readings before each question",
     )
     parser.add_argument(
         "--resume", action="store_true", help="app: go on with the conversation used last"
@@ -75,10 +73,11 @@ def run(args: argparse.Namespace) -> int:
     if wants_app(args):
         from edge_sdk.app.chat_app import run_app
 
+        if args.max_tokens is not None:
+            given["max_tokens"] = args.max_tokens
         if args.status_line:
-            raise UsageError("--status-line is for plain text only.", hint="add --plain.")
-        length = {} if args.max_tokens is None else {"max_tokens": args.max_tokens}
-        return run_app(args.model, args.device, given | length, resume=args.resume)
+            given["tell"] = "on"
+        return run_app(args.model, args.device, given, resume=args.resume)
     from edge_sdk.cli.plain import PlainChat
     from edge_sdk.sampling import Sampler
 

@@ -84,6 +84,8 @@ class Talker:
             context_limit=self._context_limit,
             stop=request.stop,
             power=self._place.power,
+            # A client's prompt is what the client wrote.
+            status=False,
         )
         turns = self._turns(request)
         fed = chat.resume(turns, cancel=cancel)

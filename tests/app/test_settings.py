@@ -6,7 +6,8 @@ import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -14,7 +15,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from textual.widgets import Input, Select, Static, TextArea
 
+import edge_sdk
 from edge_sdk.app import keys
+from edge_sdk.app.backend import Backend, Options
 from edge_sdk.app.chat_app import EdgeChatApp
 from edge_sdk.app.screens.settings import SettingsScreen
 from edge_sdk.app.settings import Settings, load, save, settings_file
@@ -63,6 +66,7 @@ def test_a_damaged_file_is_told_and_costs_nothing(content: str) -> None:
         ("system", 3),
         ("system", "x" * 9000),
         ("meters", "huge"),
+        ("tell", "perhaps"),
         ("theme", ""),
         ("keys", ["a"]),
         ("keys", {"a": 1}),
@@ -98,6 +102,17 @@ def test_any_file_gives_settings_that_can_be_used(raw: dict[str, Any]) -> None:
     settings, _ = load()
     settings.check()
     assert isinstance(settings.sampler(), Sampler)
+
+
+@pytest.mark.parametrize(("tell", "status"), [("model", None), ("on", True), ("off", False)])
+def test_the_model_is_told_the_readings_as_it_is_set(
+    tell: str, status: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[dict[str, Any]] = []
+    monkeypatch.setattr(edge_sdk, "Chat", lambda session, **rest: made.append(rest))
+    options = Options("m", "d", Sampler(), 9, status=Settings(tell=tell).status())
+    Backend().make_chat(cast(Any, None), options, cast(Any, SimpleNamespace(power=None)))
+    assert made[0]["status"] is status
 
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(own_home: Path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import openai
@@ -18,7 +18,7 @@ from edge_sdk.server.service import Service
 from edge_sdk.server.serving import Address, bind, hosts
 from edge_sdk.server.talker import Talker
 from edge_sdk.telemetry import Provenance, Reading
-from tests.fake_session import FakeSession, scripted
+from tests.fake_session import MARKED, FakeSession, byte_tokenizer, fake_model, scripted
 
 TOKEN = "a-token-of-the-test"
 
@@ -95,11 +95,16 @@ def run(session: FakeSession, token: str | None = None) -> Iterator[Server]:
     assert not thread.is_alive()
 
 
+def _session(choose: Callable[[tuple[int, ...]], int]) -> FakeSession:
+    """Of a model that was trained on readings; the server must not put any before a question."""
+    return FakeSession(fake_model(byte_tokenizer(), replace(MARKED, status=True)), choose)
+
+
 @pytest.fixture
 def server() -> Iterator[Server]:
-    yield from run(FakeSession(choose=scripted("first answer", "second one")))
+    yield from run(_session(scripted("first answer", "second one")))
 
 
 @pytest.fixture
 def locked_server() -> Iterator[Server]:
-    yield from run(FakeSession(choose=scripted("first answer")), TOKEN)
+    yield from run(_session(scripted("first answer")), TOKEN)
