@@ -38,12 +38,17 @@ def stats_line(chat: Chat, since_start: float | None = None) -> str:
         first += f" ({format_latency(since_start)} after the start)"
     parts = [
         chat.session.device.info.uri,
-        f"{stats.tokens_per_second:.0f} tok/s",
+        _rate(stats.tokens_per_second),
         *_on_the_board(chat.session.device),
         first,
         _energy(stats.joules_per_token),
     ]
     return printable(SEPARATOR.join(parts), newlines=False)
+
+
+def _rate(rate: float) -> str:
+    """Slow devices are told apart, too."""
+    return f"{rate:.0f} tok/s" if rate >= 10 else f"{rate:.2f} tok/s"
 
 
 def turn_record(chat: Chat, text: str) -> dict[str, object]:
