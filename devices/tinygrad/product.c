@@ -1,7 +1,9 @@
 // Matrix products: a tile of packed rows times all tokens of a call.
 // It knows matrices, tokens and scales; the tiers before it know four rows.
 
-enum { TILE_BYTES = 16384 };  // of packed weights, for one token: a few microseconds of work
+// Of packed weights: for a token, and for a prompt, where a tile is read from the second-level
+// cache by every four tokens.
+enum { TILE_BYTES = 16384, BATCH_TILE_BYTES = 65536 };
 
 typedef float Floats4 __attribute__((vector_size(16), aligned(4)));
 typedef i32 Ints4 __attribute__((vector_size(16), aligned(4)));
@@ -21,38 +23,44 @@ static inline i64 up_to_four(const u8 *w, const s8 *x, i64 stride, i64 blocks, i
     return tokens;
 }
 
-// Rows of groups [from, to) of a product: out = acc * (step * worth), or added to out.
-static void multiply(const Product *p, i64 tokens, i64 stride, i64 from, i64 to) {
+// acc [4 tokens][4 rows] -> out: acc * (step * worth), or added to out.
+static inline void settle(const Product *p, const i32 *acc, i64 token, i64 tokens, i64 row) {
     const Matrix *m = p->matrix;
-    i64 blocks = blocks_of(m);
-    for (i64 group = from; group < to && group < groups_of(m); group++) {
-        const u8 *w = m->planes + group * blocks * COLUMNS;
-        i64 row = group * GROUP, rows = m->rows - row < GROUP ? m->rows - row : GROUP;
-        for (i64 t = 0, now; t < tokens; t += now) {
-            i32 acc[16];
-            now = up_to_four(w, p->x + t * stride, stride, blocks, tokens - t, acc);
-            for (i64 k = 0; k < now; k++) {
-                // The digit is the trit + 1, so x was counted once too often.
-                Ints4 exact = *(const Ints4 *)(acc + 4 * k) - p->sum[t + k];
-                float scale = (float)m->step * p->worth[t + k];
-                Floats4 value = __builtin_convertvector(exact, Floats4) * scale;
-                float *out = p->out + (t + k) * p->out_stride + row;
-                if (rows == GROUP) {
-                    Floats4 *four = (Floats4 *)out;
-                    *four = p->add ? *four + value : value;
-                } else {
-                    for (i64 r = 0; r < rows; r++) out[r] = p->add ? out[r] + value[r] : value[r];
-                }
-            }
+    i64 rows = m->rows - row < GROUP ? m->rows - row : GROUP;
+    for (i64 k = 0; k < tokens; k++) {
+        // The digit is the trit + 1, so x was counted once too often.
+        Ints4 exact = *(const Ints4 *)(acc + 4 * k) - p->sum[token + k];
+        float scale = (float)m->step * p->worth[token + k];
+        Floats4 value = __builtin_convertvector(exact, Floats4) * scale;
+        float *out = p->out + (token + k) * p->out_stride + row;
+        if (rows == GROUP) {
+            Floats4 *four = (Floats4 *)out;
+            *four = p->add ? *four + value : value;
+        } else {
+            for (i64 r = 0; r < rows; r++) out[r] = p->add ? out[r] + value[r] : value[r];
         }
     }
+}
+
+// Groups [from, to) of a product. Four tokens at a time meet all groups of the tile: their x stays
+// in the first-level cache, the tile in the second.
+static void multiply(const Product *p, i64 tokens, i64 stride, i64 from, i64 to) {
+    i64 blocks = blocks_of(p->matrix), groups = groups_of(p->matrix);
+    if (to > groups) to = groups;
+    for (i64 t = 0, now = 0; t < tokens; t += now)
+        for (i64 group = from; group < to; group++) {
+            i32 acc[16];
+            const u8 *w = p->matrix->planes + group * blocks * COLUMNS;
+            now = up_to_four(w, p->x + t * stride, stride, blocks, tokens - t, acc);
+            settle(p, acc, t, now, group * GROUP);
+        }
 }
 
 // How many tiles the products of a region are cut into; all have the same shape.
 static i64 cut_tiles(Work *work) {
     const Matrix *m = work->product[0].matrix;
-    i64 cost = blocks_of(m) * COLUMNS * ((work->tokens + 3) / 4);
-    work->groups = cost < TILE_BYTES ? TILE_BYTES / cost : 1;
+    i64 bytes = blocks_of(m) * COLUMNS, most = work->tokens < 4 ? TILE_BYTES : BATCH_TILE_BYTES;
+    work->groups = bytes < most ? most / bytes : 1;
     return work->products * ((groups_of(m) + work->groups - 1) / work->groups);
 }
 
