@@ -85,7 +85,7 @@ static void sum_bytes(const Work *work, i64 index) {
 }
 
 void edge_entry(Work *w) {
-    if (w->op == WORK) work_until_stopped(w->pool);
+    if (w->op == WORK) work_until_stopped(w->pool, w->count);
     else if (w->op == MEASURE) {
         w->scratch_bytes = divide(w, (u8 *)0);
         w->tier = TIER;

@@ -31,6 +31,9 @@ CHUNK = 32
 PROBE_BYTES = 1 << 16
 """What the bandwidth probe reads at a time (entry.c)."""
 
+MAX_TILES = 0xFFFF
+"""Of a parallel region (types.h): the probe reads at most 4 GiB."""
+
 Floats = npt.NDArray[np.float32]
 
 
@@ -149,7 +152,7 @@ class FastSession:
             if self._weights is None:
                 raise session_closed()
             start, size = self._weights.span
-            tiles = max(size // PROBE_BYTES - 1, 1)
+            tiles = min(max(size // PROBE_BYTES - 1, 1), MAX_TILES)
             sums = zeros((tiles, 64), np.uint8)
             work = Work(op=Op.READ, pool=self._workers.pointer, count=tiles * PROBE_BYTES)
             work.source, work.target = start + -start % 64, sums.ctypes.data

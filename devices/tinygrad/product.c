@@ -56,17 +56,25 @@ static void multiply(const Product *p, i64 tokens, i64 stride, i64 from, i64 to)
         }
 }
 
-// How many tiles the products of a region are cut into; all have the same shape.
-static i64 cut_tiles(Work *work) {
-    const Matrix *m = work->product[0].matrix;
-    i64 bytes = blocks_of(m) * COLUMNS, most = work->tokens < 4 ? TILE_BYTES : BATCH_TILE_BYTES;
-    work->groups = bytes < most ? most / bytes : 1;
-    return work->products * ((groups_of(m) + work->groups - 1) / work->groups);
+// How a region of products is cut into tiles; all its matrices have the same shape.
+static Cut cut_tiles(const Matrix *m, i64 products, i64 tokens) {
+    i64 bytes = blocks_of(m) * COLUMNS, most = tokens < 4 ? TILE_BYTES : BATCH_TILE_BYTES;
+    i64 least = (products * groups_of(m) + MAX_TILES / 2) / (MAX_TILES / 2);
+    i64 groups = bytes < most ? most / bytes : 1;
+    if (groups < least) groups = least;
+    return (Cut){groups, (groups_of(m) + groups - 1) / groups};
 }
 
 static void product_tile(const Work *work, i64 index) {
-    const Matrix *m = work->product[0].matrix;
-    i64 each = (groups_of(m) + work->groups - 1) / work->groups;
-    i64 from = index % each * work->groups;
-    multiply(&work->product[index / each], work->tokens, work->stride, from, from + work->groups);
+    i64 each = work->cut.each, groups = work->cut.groups, from = index % each * groups;
+    multiply(&work->product[index / each], work->tokens, work->stride, from, from + groups);
+}
+
+// Where the first tile of thread `span`'s part of the next product lies.
+static const u8 *next_start(const Work *work, i64 kind, i64 span) {
+    if (kind != PRODUCT) return (const u8 *)0;
+    Cut next = cut_tiles(work->next, work->next_products, work->tokens);
+    i64 index = next.each * work->next_products * span / work->pool->threads;
+    const Matrix *m = work->next + index / next.each;
+    return m->planes + index % next.each * next.groups * blocks_of(m) * COLUMNS;
 }

@@ -55,18 +55,26 @@ class ModelTable(ctypes.Structure):
     )
 
 
+class Span(ctypes.Structure):
+    """A thread's tiles of a region; a cache line of its own."""
+
+    _fields_ = (("left", ctypes.c_uint64), ("next", ctypes.c_void_p), ("unused", ctypes.c_uint64 * 6))
+
+
 class Pool(ctypes.Structure):
     """The workers' meeting point; the three first groups have a cache line each."""
 
     _fields_ = (
-        ("ticket", ctypes.c_uint64 * 8),
+        ("region", ctypes.c_uint64 * 8),
         ("done", ctypes.c_uint64 * 8),
         ("bell", ctypes.c_int32),
         ("sleeping", ctypes.c_int32),
         ("stop", ctypes.c_int32),
         ("call", ctypes.c_void_p),
-        *((name, ctypes.c_int64) for name in ("futex", "yield", "spins")),
-        ("region", ctypes.c_int64 * 3),
+        *((name, ctypes.c_int64) for name in ("futex", "yield", "spins", "threads")),
+        ("span", ctypes.c_void_p),
+        ("work", ctypes.c_void_p),
+        ("kind", ctypes.c_int64),
     )
 
 
@@ -94,8 +102,9 @@ class Work(ctypes.Structure):
         *((name, ctypes.c_int64) for name in ("wide", "wide2", "stride")),
         ("layer", ctypes.c_void_p),
         ("product", Product * 3),
-        ("products", ctypes.c_int64),
-        ("groups", ctypes.c_int64),
+        ("cut", ctypes.c_int64 * 2),
+        ("next", ctypes.c_void_p),
+        ("next_products", ctypes.c_int64),
         ("source", ctypes.c_void_p),
         ("target", ctypes.c_void_p),
         ("count", ctypes.c_int64),

@@ -9,6 +9,7 @@
 typedef unsigned char u8;
 typedef signed char s8;
 typedef int i32;
+typedef unsigned int u32;
 typedef long long i64;
 typedef unsigned long long u64;
 
@@ -54,6 +55,13 @@ typedef struct {
 
 typedef struct Pool Pool;
 
+enum { PRODUCT, MIX, GATES, OUTPUT, CHANNEL, GATED, FINAL, SUM };  // what the tiles compute
+enum { MAX_TILES = 0xffff };                                       // of a region
+
+typedef struct {
+    i64 groups, each;  // groups of rows a tile, tiles a product
+} Cut;
+
 typedef struct {
     i64 op;
     const Model *model;
@@ -74,7 +82,9 @@ typedef struct {
     i64 wide, wide2, stride;
     const Layer *layer;  // the one that is computed
     Product product[3];
-    i64 products, groups;  // of one parallel region: groups of rows a tile
+    Cut cut;               // of the products under way
+    const Matrix *next;    // the first matrix of the next products
+    i64 next_products;
     const void *source;    // self-test and probe: input and output
     void *target;
     i64 count;
