@@ -28,6 +28,9 @@ Trits = npt.NDArray[np.int8]
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.floating]
 
+TWO = "ternary2"
+FIVE = "ternary1.6"
+
 MIN_STEP = 1e-5
 ROWS = 4
 BLOCK = 64
@@ -105,6 +108,12 @@ def pack5_split(columns: int) -> tuple[int, int]:
     return (blocks + 1, 0) if rest > COLUMNS2 else (blocks, 16 * -(-rest // 64))
 
 
+def planes5_shape(shape: tuple[int, int]) -> tuple[int, int]:
+    """The shape [row groups, bytes a group] of the `ternary1.6` bytes of a matrix [out, in]."""
+    blocks, rest = pack5_split(shape[1])
+    return -(-shape[0] // ROWS), ROWS * (blocks * BLOCK + rest)
+
+
 def pack5(trits: Trits) -> Bytes:
     """Pack trits int8 [out, in] into `ternary1.6` bytes, uint8 [ceil(out/4), bytes a row group].
 
@@ -129,11 +138,11 @@ def unpack5(planes: Bytes, shape: tuple[int, int]) -> Trits:
 
     Raises ValueError where `planes` has another shape or a byte is no code of five trits.
     """
-    groups = -(-shape[0] // ROWS)
+    if planes.shape != planes5_shape(shape):
+        raise ValueError(f"planes of shape {planes.shape}; expected {planes5_shape(shape)}")
+    groups = planes.shape[0]
     blocks, rest = pack5_split(shape[1])
     head = blocks * ROWS * BLOCK
-    if planes.shape != (groups, head + ROWS * rest):
-        raise ValueError(f"planes of shape {planes.shape}; expected {(groups, head + ROWS * rest)}")
     codes = planes[:, :head].reshape(groups, blocks, ROWS, BLOCK).transpose(0, 2, 1, 3)
     value = codes.astype(np.uint32) * np.uint32(243) // np.uint32(256)
     if not np.array_equal((256 * value + 242) // 243, codes):

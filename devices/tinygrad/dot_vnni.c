@@ -66,7 +66,46 @@ static inline void rows4(const u8 *w, const s8 *x, i64 blocks, i32 *out) {
     store_sums4(row, out);
 }
 
-// out[4 t + r] = the same of four rows x four tokens, the tokens' x `stride` apart. The digits are
+#define FIVES_HERE
+
+// out[4] = the same of ternary1.6: `blocks` of 320 columns, then `rest` bytes a row at 2 bits a
+// weight. With t_0 the byte and t_(d+1) = 3 t_d mod 256, digit d is (3 t_d - t_(d+1)) / 256: the
+// digits themselves are never made, and the two sums are put together once at the end.
+static inline void rows4_five(const u8 *w, const s8 *x, i64 blocks, i64 rest, i32 *out) {
+    __m512i now[4][2], next[4][2], row[4];
+    for (int r = 0; r < 4; r++)
+        for (int k = 0; k < 2; k++) now[r][k] = next[r][k] = _mm512_setzero_si512();
+    for (i64 b = 0; b < blocks; b++, w += 256, x += 320) {
+        __m512i part[5];
+        for (int d = 0; d < 5; d++) part[d] = _mm512_loadu_si512(x + 64 * d);
+        for (int r = 0; r < 4; r++) {
+            __builtin_prefetch(w + AHEAD + 64 * r, 0, 2);
+            __m512i t = _mm512_loadu_si512(w + 64 * r);
+            for (int d = 0; d < 5; d++) {
+                now[r][d & 1] = _mm512_dpbusd_epi32(now[r][d & 1], t, part[d]);
+                t = _mm512_add_epi8(_mm512_add_epi8(t, t), t);
+                next[r][d & 1] = _mm512_dpbusd_epi32(next[r][d & 1], t, part[d]);
+            }
+        }
+    }
+    u64 bytes = rest == 64 ? ~0ULL : (1ULL << rest) - 1;
+    for (int r = 0; r < 4; r++) {
+        __m512i all = _mm512_add_epi32(now[r][0], now[r][1]);
+        __m512i off = _mm512_add_epi32(next[r][0], next[r][1]);
+        all = _mm512_sub_epi32(_mm512_add_epi32(_mm512_add_epi32(all, all), all), off);
+        row[r] = _mm512_srai_epi32(all, 8);
+        __m512i v = _mm512_maskz_loadu_epi8(bytes, w + r * rest);
+        for (int s = 0; s < 4; s++) {
+            __m512i digit = _mm512_and_si512(v, _mm512_set1_epi8(3));
+            row[r] = _mm512_dpbusd_epi32(row[r], digit,
+                                         _mm512_maskz_loadu_epi8(bytes, x + s * rest));
+            v = _mm512_srli_epi16(v, 2);
+        }
+    }
+    store_sums4(row, out);
+}
+
+// out[4 t + r] = the same of ternary2 for four rows x four tokens, the tokens' x `stride` apart. The digits are
 // shifted down once for all tokens, so one accumulator a pair is enough.
 static inline void rows4x4(const u8 *w, const s8 *x, i64 stride, i64 blocks, i32 *out) {
     __m512i sum[4][4], three = _mm512_set1_epi8(3);

@@ -51,7 +51,8 @@ class FastSession:
         self._model = model
         self._kernels = kernels
         self._weights: FastModel | None = FastModel(model)
-        self._work = Work(op=Op.MEASURE, tokens=CHUNK)
+        self._workers = Workers(kernels, threads)
+        self._work = Work(op=Op.MEASURE, tokens=CHUNK, pool=self._workers.pointer)
         self._work.model = ctypes.pointer(self._weights.table)
         kernels.call(ctypes.byref(self._work))
         config = model.config
@@ -59,8 +60,7 @@ class FastSession:
         self._x: Floats = zeros((CHUNK, self._work.row), np.float32)
         self._state: Floats = zeros((config.num_layers, self._work.row), np.float32)
         self._ids = np.arange(config.vocab_size, dtype=np.int32)
-        self._workers = Workers(kernels, threads)
-        self._work.op, self._work.pool = Op.ADVANCE, self._workers.pointer
+        self._work.op = Op.ADVANCE
         self._work.state = self._state.ctypes.data
         self._work.scratch = self._scratch.ctypes.data
         self._x_address = self._x.ctypes.data

@@ -31,7 +31,7 @@ struct Pool {
 enum { WAIT_PRIVATE = 128, WAKE_PRIVATE = 129, PATIENCE = 2000 };
 enum { NEXT_BYTES = 65536 };  // fetched by an idle worker: what memory gives while a norm is taken
 
-static void tile(const Work *work, i64 kind, i64 index);
+static void tile(const Work *work, i64 kind, i64 index, i64 thread);
 
 static const u8 *next_start(const Work *work, i64 kind, i64 span);
 
@@ -77,7 +77,7 @@ static void help(Pool *p, i64 self, u64 region) {
     do {
         u64 end, index;
         while ((index = take(p->span + self, region, 1, &end)) != end) {
-            tile(p->work, p->kind, (i64)index);
+            tile(p->work, p->kind, (i64)index, self);
             finished++;
         }
     } while (steal(p, self, region));
@@ -123,7 +123,7 @@ static void work_until_stopped(Pool *p, i64 self) {
 static void run_tiles(const Work *work, i64 kind, i64 tiles) {
     Pool *p = work->pool;
     if (!p || tiles < 2) {
-        for (i64 index = 0; index < tiles; index++) tile(work, kind, index);
+        for (i64 index = 0; index < tiles; index++) tile(work, kind, index, 0);
         return;
     }
     p->work = work;

@@ -29,8 +29,7 @@ class Matrix(ctypes.Structure):
         ("planes", ctypes.c_void_p),
         ("norm", ctypes.c_void_p),
         ("step", ctypes.c_double),
-        ("rows", ctypes.c_int64),
-        ("width", ctypes.c_int64),
+        *((name, ctypes.c_int64) for name in ("rows", "width", "five")),
     )
 
 
@@ -58,7 +57,11 @@ class ModelTable(ctypes.Structure):
 class Span(ctypes.Structure):
     """A thread's tiles of a region; a cache line of its own."""
 
-    _fields_ = (("left", ctypes.c_uint64), ("next", ctypes.c_void_p), ("unused", ctypes.c_uint64 * 6))
+    _fields_ = (
+        ("left", ctypes.c_uint64),
+        ("next", ctypes.c_void_p),
+        ("unused", ctypes.c_uint64 * 6),
+    )
 
 
 class Pool(ctypes.Structure):
@@ -83,7 +86,7 @@ class Product(ctypes.Structure):
 
     _fields_ = tuple(
         (name, ctypes.c_int64)
-        for name in ("matrix", "x", "sum", "worth", "out", "out_stride", "add")
+        for name in ("matrix", "x", "sum", "worth", "out", "out_stride", "add", "exact")
     )
 
 
@@ -98,8 +101,8 @@ class Work(ctypes.Structure):
         ("wanted", ctypes.c_int64),
         *((name, ctypes.c_void_p) for name in ("x", "state", "logits", "scratch")),
         *((name, ctypes.c_int64) for name in ("scratch_bytes", "tier", "row")),
-        *((name, ctypes.c_void_p) for name in ("temp", "both", "q", "sum", "worth")),
-        *((name, ctypes.c_int64) for name in ("wide", "wide2", "stride")),
+        *((name, ctypes.c_void_p) for name in ("temp", "both", "q", "sum", "worth", "tile")),
+        *((name, ctypes.c_int64) for name in ("wide", "wide2", "stride", "tile_bytes")),
         ("layer", ctypes.c_void_p),
         ("product", Product * 3),
         ("cut", ctypes.c_int64 * 2),

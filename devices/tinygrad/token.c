@@ -81,8 +81,8 @@ static void mix(const Work *w, i64 t) {
 
 static void sum_bytes(const Work *work, i64 index);
 
-static void tile(const Work *w, i64 kind, i64 index) {
-    if (kind == PRODUCT) product_tile(w, index);
+static void tile(const Work *w, i64 kind, i64 index, i64 thread) {
+    if (kind == PRODUCT) product_tile(w, index, thread);
     else if (kind == MIX) mix(w, index);
     else if (kind == GATES) gates(w, index);
     else if (kind == OUTPUT) output(w, index);
@@ -98,7 +98,7 @@ static void tile(const Work *w, i64 kind, i64 index) {
 static void set_product(Work *w, i64 slot, const Matrix *m, float *out, i64 out_stride, i64 add) {
     i64 at = slot * w->tokens;
     w->product[slot] = (Product){m,   w->q + at * w->stride, w->sum + at, w->worth + at,
-                                 out, out_stride,            add};
+                                 out, out_stride,            add,              (i32 *)0};
 }
 
 // Run the first `count` products; `next` starts the `next_count` products after these.

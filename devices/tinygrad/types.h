@@ -20,15 +20,16 @@ typedef float F __attribute__((vector_size(64)));
 typedef i32 I __attribute__((vector_size(64)));
 typedef float Floats __attribute__((vector_size(64), aligned(4)));  // F at any address
 
-enum { COLUMNS = 256, GROUP = 4 };  // columns a block, rows a group: edge_sdk/ternary.py
+enum { COLUMNS = 256, FIVES = 320, GROUP = 4 };  // columns a block, rows a group: ternary.py
 enum { AHEAD = 8192 };              // bytes of prefetch distance: 4 to 16 KiB do equally well
 enum { ADVANCE, WORK, MEASURE, ACCUMULATE, QUANTISE, ACTIVATE, READ };
 
 typedef struct {
-    const u8 *planes;   // ternary2, [ceil(rows/4), ceil(width/256), 4, 64]
+    const u8 *planes;   // ternary2 or ternary1.6, row group after row group
     const float *norm;  // inner norm weights [width]
     double step;
     i64 rows, width;
+    i64 five;  // 1: ternary1.6, five trits a byte
 } Matrix;
 
 typedef struct {
@@ -51,6 +52,7 @@ typedef struct {
     const float *worth;  // [tokens], what an integer step of each row is worth
     float *out;          // [tokens, out_stride]
     i64 out_stride, add;
+    i32 *exact;  // the integer sums, instead of out; for the self-test
 } Product;
 
 typedef struct Pool Pool;
@@ -79,7 +81,8 @@ typedef struct {
     s8 *q;         // [3, tokens, stride]
     i32 *sum;      // [3, tokens]
     float *worth;  // [3, tokens]
-    i64 wide, wide2, stride;
+    u8 *tile;      // [threads, tile_bytes], ternary2 of a tile of ternary1.6
+    i64 wide, wide2, stride, tile_bytes;
     const Layer *layer;  // the one that is computed
     Product product[3];
     Cut cut;               // of the products under way

@@ -12,7 +12,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 
@@ -27,7 +27,7 @@ _CALLS = {"x86_64": (202, 24), "aarch64": (98, 124), "riscv64": (98, 124)}
 """Machine -> the numbers of Linux's futex and sched_yield."""
 _WAKE = 129
 
-Structure = TypeVar("Structure", bound="ctypes.Structure | ctypes.Array[Span]")
+Shared = TypeVar("Shared", bound="ctypes.Structure | ctypes.Array[Span]")
 
 
 class Workers:
@@ -73,11 +73,11 @@ class Workers:
         self._stop()
 
 
-def _aligned(kind: type[Structure]) -> Structure:
+def _aligned(kind: type[Shared]) -> Shared:
     """A zeroed `kind` at a multiple of 64 bytes, so that its parts do not share cache lines."""
     memory = np.zeros(ctypes.sizeof(kind) + 64, np.uint8)
     start = -memory.ctypes.data % 64
-    return kind.from_buffer(memory.data, start)
+    return cast(Shared, kind.from_buffer(memory.data, start))
 
 
 def _life(kernels: Kernels, pool: Pool, index: int) -> None:

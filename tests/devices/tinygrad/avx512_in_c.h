@@ -3,7 +3,7 @@
 #define __AVX512VNNI__ 1
 #define __AVX512BW__ 1
 typedef i32 __m512i __attribute__((vector_size(64)));
-typedef u8 Bytes64 __attribute__((vector_size(64)));
+typedef u8 Lanes64 __attribute__((vector_size(64)));
 typedef s8 Signed64 __attribute__((vector_size(64)));
 typedef unsigned short Words32 __attribute__((vector_size(64)));
 typedef i32 Unaligned512 __attribute__((vector_size(64), aligned(1)));
@@ -15,11 +15,23 @@ static inline __m512i _mm512_and_si512(__m512i a, __m512i b) { return a & b; }
 static inline __m512i _mm512_srli_epi16(__m512i a, int n) { return (__m512i)((Words32)a >> n); }
 
 static inline __m512i _mm512_dpbusd_epi32(__m512i sum, __m512i a, __m512i b) {
-    for (int k = 0; k < 64; k++) sum[k / 4] += (i32)((Bytes64)a)[k] * (i32)((Signed64)b)[k];
+    for (int k = 0; k < 64; k++) sum[k / 4] += (i32)((Lanes64)a)[k] * (i32)((Signed64)b)[k];
     return sum;
 }
 
 static inline __m512i _mm512_add_epi32(__m512i a, __m512i b) { return a + b; }
+static inline __m512i _mm512_sub_epi32(__m512i a, __m512i b) { return a - b; }
+static inline __m512i _mm512_add_epi8(__m512i a, __m512i b) {
+    return (__m512i)((Lanes64)a + (Lanes64)b);
+}
+
+static inline __m512i _mm512_maskz_loadu_epi8(u64 mask, const void *p) {
+    Lanes64 v = {};
+    for (int k = 0; k < 64; k++)
+        if (mask >> k & 1) v[k] = ((const u8 *)p)[k];
+    return (__m512i)v;
+}
+
 static inline __m512i _mm512_srai_epi32(__m512i a, int n) { return a >> n; }
 static inline void _mm512_storeu_si512(void *p, __m512i v) { *(Unaligned512 *)p = v; }
 

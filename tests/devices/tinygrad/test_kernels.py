@@ -13,6 +13,7 @@ import pytest
 from edge_sdk.devices.tinygrad import engine
 from edge_sdk.devices.tinygrad.compiler import cpu_features
 from edge_sdk.devices.tinygrad.structures import Matrix, ModelTable, Op, Work
+from edge_sdk.ternary import FIVE, TWO
 
 NEEDS = {"dot_vnni.c": "avx512_vnni", "dot_avx2.c": "avx2", "dot_neon.c": "asimd"}
 """Tier -> the processor's word for what it needs; portable C needs nothing."""
@@ -55,21 +56,28 @@ def kernels(request: pytest.FixtureRequest) -> Any:
 
 
 SHAPES = [(1, 1), (7, 300), (4, 256), (5, 1024), (6, 1300), (3, 6912), (513, 64), (4096, 512)]
+"""Widths around whole blocks of 256 and of 320, a remainder of every size, one row, many."""
+SHAPES += [(5, width) for width in (64, 65, 192, 257, 319, 320, 321, 400, 577, 960, 2560)]
 
 
 @pytest.mark.parametrize(("rows", "width"), SHAPES)
 @pytest.mark.parametrize("tokens", [1, 4, 7])
-def test_int32_accumulators_equal_numpy(kernels: Any, rows: int, width: int, tokens: int) -> None:
+@pytest.mark.parametrize("encoding", [TWO, FIVE])
+def test_int32_accumulators_equal_numpy(
+    kernels: Any, rows: int, width: int, tokens: int, encoding: str
+) -> None:
     from edge_sdk.devices.tinygrad.self_test import accumulate
 
     rng = np.random.default_rng(rows * width + tokens)
     trits = rng.integers(-1, 2, (rows, width)).astype(np.int8)
     q = rng.integers(-127, 128, (tokens, width)).astype(np.int8)
-    assert np.array_equal(accumulate(kernels, q, trits), q.astype(np.int64) @ trits.T)
+    found = accumulate(kernels, q, trits, encoding)
+    assert np.array_equal(found, q.astype(np.int64) @ trits.T)
 
 
-@pytest.mark.parametrize("width", [256, 6912, 1 << 16])
-def test_int32_accumulators_at_the_extremes(kernels: Any, width: int) -> None:
+@pytest.mark.parametrize("width", [256, 6912, 1 << 16, 1 << 18])
+@pytest.mark.parametrize("encoding", [TWO, FIVE])
+def test_int32_accumulators_at_the_extremes(kernels: Any, width: int, encoding: str) -> None:
     """Saturated and zero activations against rows of one sign: the largest sums there are."""
     from edge_sdk.devices.tinygrad.self_test import accumulate
 
@@ -77,8 +85,10 @@ def test_int32_accumulators_at_the_extremes(kernels: Any, width: int) -> None:
     trits = np.broadcast_to(signs, (3, width)).copy()
     q = np.concatenate([127 * signs, 127 * signs[:2]]).repeat(width, axis=1).astype(np.int8)
     expected = q.astype(np.int64) @ trits.T
-    assert np.array_equal(accumulate(kernels, q, trits), expected)
-    assert np.array_equal(accumulate(kernels, q[:1], trits), expected[:1])
+    assert np.array_equal(accumulate(kernels, q, trits, encoding), expected)
+    for token in range(len(q)):
+        one = slice(token, token + 1)
+        assert np.array_equal(accumulate(kernels, q[one], trits, encoding), expected[one])
 
 
 def quantise(kernels: Any, y: np.ndarray, norm: np.ndarray) -> tuple[np.ndarray, int, float]:
