@@ -4,18 +4,18 @@
 #define __AVX512BW__ 1
 typedef i32 __m512i __attribute__((vector_size(64)));
 typedef u8 Lanes64 __attribute__((vector_size(64)));
-typedef s8 Signed64 __attribute__((vector_size(64)));
+typedef s8 SignedLanes64 __attribute__((vector_size(64)));
 typedef unsigned short Words32 __attribute__((vector_size(64)));
 typedef i32 Unaligned512 __attribute__((vector_size(64), aligned(1)));
 
 static inline __m512i _mm512_setzero_si512(void) { return (__m512i){}; }
-static inline __m512i _mm512_set1_epi8(char v) { return (__m512i)((Signed64){} + (s8)v); }
+static inline __m512i _mm512_set1_epi8(char v) { return (__m512i)((SignedLanes64){} + (s8)v); }
 static inline __m512i _mm512_loadu_si512(const void *p) { return *(const Unaligned512 *)p; }
 static inline __m512i _mm512_and_si512(__m512i a, __m512i b) { return a & b; }
 static inline __m512i _mm512_srli_epi16(__m512i a, int n) { return (__m512i)((Words32)a >> n); }
 
 static inline __m512i _mm512_dpbusd_epi32(__m512i sum, __m512i a, __m512i b) {
-    for (int k = 0; k < 64; k++) sum[k / 4] += (i32)((Lanes64)a)[k] * (i32)((Signed64)b)[k];
+    for (int k = 0; k < 64; k++) sum[k / 4] += (i32)((Lanes64)a)[k] * (i32)((SignedLanes64)b)[k];
     return sum;
 }
 
