@@ -34,12 +34,12 @@ def load_in_c(name: str) -> Any:
     """
     from edge_sdk.devices.tinygrad.kernels import load_source, source
 
+    if name == "avx2":
+        return load_source("#undef __AVXVNNI__\n" + source(("dot_avx2.c",)))
     header = (Path(__file__).parent / f"{name}_in_c.h").read_text()
     if name == "avx512":
         text = source(("dot_vnni.c",)).replace("#include <immintrin.h>", "")
         return load_source(text.replace("#if !defined(TIER)", header + "\n#if !defined(TIER)", 1))
-    if name == "avx2":
-        return load_source("#undef __AVXVNNI__\n" + source(("dot_avx2.c",)))
     include = "#include <immintrin.h>\n"
     return load_source(source(("dot_avx2.c",)).replace(include, include + header))
 
@@ -62,8 +62,8 @@ def kernels(request: pytest.FixtureRequest) -> Any:
     return found
 
 
+# Widths around whole blocks of 256 and of 320, a remainder of every size, one row, many.
 SHAPES = [(1, 1), (7, 300), (4, 256), (5, 1024), (6, 1300), (3, 6912), (513, 64), (4096, 512)]
-"""Widths around whole blocks of 256 and of 320, a remainder of every size, one row, many."""
 SHAPES += [(5, width) for width in (64, 65, 192, 257, 319, 320, 321, 400, 577, 960, 2560)]
 
 
