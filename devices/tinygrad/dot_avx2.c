@@ -115,16 +115,22 @@ static inline void rows4_five(const u8 *w, const s8 *x, i64 blocks, i64 rest, i3
             for (int r = 0; r < 4; r++) __builtin_prefetch(w + AHEAD + 64 * r, 0, 2);
             for (int half = 0; half < 64; half += 32) {
                 __m256i code[4];
+#pragma clang loop unroll(full)
                 for (int r = 0; r < 4; r++)
                     code[r] = _mm256_xor_si256(load32(w + 64 * r + half), _mm256_set1_epi8(-128));
+#pragma clang loop unroll(full)
                 for (int d = 0; d < 5; d++) {
                     __m256i at = load32(x + 64 * d + half);
+#pragma clang loop unroll(full)
                     for (int r = 0; r < 4; r++) {
                         __m256i digit = _mm256_sub_epi8(_mm256_setzero_si256(),
                                                         _mm256_cmpgt_epi8(code[r], one));
                         digit = _mm256_sub_epi8(digit, _mm256_cmpgt_epi8(code[r], two));
                         part[r] = one_more(part[r], digit, at);
                         code[r] = _mm256_add_epi8(_mm256_add_epi8(code[r], code[r]), code[r]);
+                        // Else clang makes the tripling of a tripling a multiplication, which
+                        // bytes do not have.
+                        __asm__("" : "+x"(code[r]));
                     }
                 }
             }

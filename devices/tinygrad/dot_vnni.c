@@ -68,6 +68,13 @@ static inline void rows4(const u8 *w, const s8 *x, i64 blocks, i32 *out) {
 
 #define FIVES_HERE
 
+// Else clang makes the tripling of a tripling a multiplication, which bytes do not have.
+#ifdef __AVX512F__
+#define OPAQUE(vector) __asm__("" : "+v"(vector))
+#else
+#define OPAQUE(vector) (void)(vector)
+#endif
+
 // out[4] = the same of ternary1.6: `blocks` of 320 columns, then `rest` bytes a row at 2 bits a
 // weight. With t_0 the byte and t_(d+1) = 3 t_d mod 256, digit d is (3 t_d - t_(d+1)) / 256: the
 // digits themselves are never made, and the two sums are put together once at the end.
@@ -78,12 +85,15 @@ static inline void rows4_five(const u8 *w, const s8 *x, i64 blocks, i64 rest, i3
     for (i64 b = 0; b < blocks; b++, w += 256, x += 320) {
         __m512i part[5];
         for (int d = 0; d < 5; d++) part[d] = _mm512_loadu_si512(x + 64 * d);
+#pragma clang loop unroll(full)
         for (int r = 0; r < 4; r++) {
             __builtin_prefetch(w + AHEAD + 64 * r, 0, 2);
             __m512i t = _mm512_loadu_si512(w + 64 * r);
+#pragma clang loop unroll(full)
             for (int d = 0; d < 5; d++) {
                 now[r][d & 1] = _mm512_dpbusd_epi32(now[r][d & 1], t, part[d]);
                 t = _mm512_add_epi8(_mm512_add_epi8(t, t), t);
+                OPAQUE(t);
                 next[r][d & 1] = _mm512_dpbusd_epi32(next[r][d & 1], t, part[d]);
             }
         }

@@ -11,6 +11,8 @@ typedef s8 Signed64 __attribute__((vector_size(64)));
 // tripling, since 3 * 128 is 128 modulo 256.
 static inline void digits_of(const u8 *at, u8 *digits) {
     Signed64 code = (Signed64)(*(const Bytes64 *)at ^ 128);
+    // Unrolled, clang makes the tripling of a tripling a multiplication, which bytes do not have.
+#pragma clang loop unroll(disable)
     for (int d = 0; d < 5; d++) {
         *(Bytes64 *)(digits + 64 * d) = -((Bytes64)(code > 85 - 128) + (Bytes64)(code > 170 - 128));
         code = code + code + code;
@@ -28,8 +30,11 @@ static void unpack5(const u8 *w, i64 fives, i64 rest, u8 *out) {
         do {
             u8 digits[STEP * FIVES + COLUMNS] __attribute__((aligned(64)));
             i64 n = 0;
-            for (i64 b = 0; b < STEP && from < fives; b++, from++, n += FIVES)
-                digits_of(w + from * (GROUP * 64) + 64 * r, digits + n);
+            for (i64 b = 0; b < STEP && from < fives; b++, from++, n += FIVES) {
+                const u8 *at = w + from * (GROUP * 64) + 64 * r;
+                __builtin_prefetch(at + AHEAD, 0, 2);
+                digits_of(at, digits + n);
+            }
             if (from == fives) {
                 for (i64 k = 0; k < rest; k += 16)
                     for (int s = 0; s < 4; s++)
