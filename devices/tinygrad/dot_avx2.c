@@ -80,8 +80,7 @@ static inline void rows4(const u8 *w, const s8 *x, i64 blocks, i32 *out) {
         __m256i ones[4], fours[4];
         for (int r = 0; r < 4; r++) ones[r] = fours[r] = _mm256_setzero_si256();
         for (i64 b = 0; b < now; b++, w += 256, x += 256) {
-            // Into the second-level cache: the first is too small to hold what is under way.
-            for (int r = 0; r < 4; r++) __builtin_prefetch(w + AHEAD + 64 * r, 0, 2);
+            for (int r = 0; r < 4; r++) __builtin_prefetch(w + AHEAD + 64 * r, 0, ONCE);
             for (int half = 0; half < 64; half += 32) {
                 const s8 *at = x + half;
                 for (int r = 0; r < 4; r++) {
@@ -112,7 +111,7 @@ static inline void rows4_five(const u8 *w, const s8 *x, i64 blocks, i64 rest, i3
         __m256i part[4];
         for (int r = 0; r < 4; r++) part[r] = _mm256_setzero_si256();
         for (i64 b = 0; b < now; b++, w += 256, x += 320) {
-            for (int r = 0; r < 4; r++) __builtin_prefetch(w + AHEAD + 64 * r, 0, 2);
+            for (int r = 0; r < 4; r++) __builtin_prefetch(w + AHEAD + 64 * r, 0, ONCE);
             for (int half = 0; half < 64; half += 32) {
                 __m256i code[4];
 #pragma clang loop unroll(full)

@@ -42,8 +42,7 @@ static inline void rows4(const u8 *w, const s8 *x, i64 blocks, i32 *out) {
         __m512i x0 = _mm512_loadu_si512(x), x1 = _mm512_loadu_si512(x + 64);
         __m512i x2 = _mm512_loadu_si512(x + 128), x3 = _mm512_loadu_si512(x + 192);
         for (int r = 0; r < 4; r++) {
-            // Into the second-level cache: the first is too small to hold what is under way.
-            __builtin_prefetch(w + AHEAD + 64 * r, 0, 2);
+            __builtin_prefetch(w + AHEAD + 64 * r, 0, ONCE);
             __m512i v = _mm512_loadu_si512(w + 64 * r);
 #define PLANE(s, mask)                                          \
     sum[r][s] = _mm512_dpbusd_epi32(                            \
@@ -87,7 +86,7 @@ static inline void rows4_five(const u8 *w, const s8 *x, i64 blocks, i64 rest, i3
         for (int d = 0; d < 5; d++) part[d] = _mm512_loadu_si512(x + 64 * d);
 #pragma clang loop unroll(full)
         for (int r = 0; r < 4; r++) {
-            __builtin_prefetch(w + AHEAD + 64 * r, 0, 2);
+            __builtin_prefetch(w + AHEAD + 64 * r, 0, ONCE);
             __m512i t = _mm512_loadu_si512(w + 64 * r);
 #pragma clang loop unroll(full)
             for (int d = 0; d < 5; d++) {
@@ -124,7 +123,7 @@ static inline void rows4x4(const u8 *w, const s8 *x, i64 stride, i64 blocks, i32
     for (i64 b = 0; b < blocks; b++, w += 256, x += 256) {
         __m512i v[4];
         for (int r = 0; r < 4; r++) {
-            __builtin_prefetch(w + AHEAD + 64 * r, 0, 2);
+            __builtin_prefetch(w + AHEAD + 64 * r, 0, TWICE);
             v[r] = _mm512_loadu_si512(w + 64 * r);
         }
         for (int s = 0; s < 4; s++) {

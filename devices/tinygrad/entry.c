@@ -79,7 +79,7 @@ static void sum_bytes(const Work *work, i64 index) {
     const u8 *p = (const u8 *)work->source + index * PROBE_BYTES;
     V a = {}, b = {}, c = {}, d = {};
     for (i64 k = 0; k < PROBE_BYTES; k += 256) {
-        for (int line = 0; line < 4; line++) __builtin_prefetch(p + k + AHEAD + 64 * line, 0, 2);
+        for (int line = 0; line < 4; line++) __builtin_prefetch(p + k + AHEAD + 64 * line, 0, ONCE);
         a += *(const V *)(p + k);
         b += *(const V *)(p + k + 64);
         c += *(const V *)(p + k + 128);

@@ -89,7 +89,7 @@ static void help(Pool *p, i64 self, u64 region) {
 static void fetch_next(const Pool *p, i64 self, u64 region) {
     const u8 *next = __atomic_load_n(&p->span[self].next, __ATOMIC_RELAXED);
     for (i64 at = 0; next && at < NEXT_BYTES; at += 64) {
-        __builtin_prefetch(next + at, 0, 2);
+        __builtin_prefetch(next + at, 0, TWICE);
         if (!(at % 2048) && __atomic_load_n(&p->region, __ATOMIC_RELAXED) != region) return;
     }
 }

@@ -21,7 +21,16 @@ typedef i32 I __attribute__((vector_size(64)));
 typedef float Floats __attribute__((vector_size(64), aligned(4)));  // F at any address
 
 enum { COLUMNS = 256, FIVES = 320, GROUP = 4 };  // columns a block, rows a group: ternary.py
-enum { AHEAD = 8192 };              // bytes of prefetch distance: 4 to 16 KiB do equally well
+
+// Prefetch of weights that are used once: bytes ahead, and the cache to fill (0: the first level,
+// past the others; 2: the second level). Measured, docs/performance.md.
+#ifdef __CLZERO__  // an instruction of AMD's Zen family alone
+enum { AHEAD = 12288, ONCE = 0 };
+#else
+enum { AHEAD = 8192, ONCE = 2 };
+#endif
+enum { TWICE = 2 };  // of weights that several tokens meet: always the second level
+
 enum { ADVANCE, WORK, MEASURE, ACCUMULATE, QUANTISE, ACTIVATE, READ };
 
 typedef struct {

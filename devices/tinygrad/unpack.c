@@ -32,7 +32,7 @@ static void unpack5(const u8 *w, i64 fives, i64 rest, u8 *out) {
             i64 n = 0;
             for (i64 b = 0; b < STEP && from < fives; b++, from++, n += FIVES) {
                 const u8 *at = w + from * (GROUP * 64) + 64 * r;
-                __builtin_prefetch(at + AHEAD, 0, 2);
+                __builtin_prefetch(at + AHEAD, 0, TWICE);
                 digits_of(at, digits + n);
             }
             if (from == fives) {
