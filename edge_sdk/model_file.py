@@ -35,7 +35,7 @@ from edge_sdk.model_header import MAGIC, MAX_HEADER, PREAMBLE, Header, data_star
 from edge_sdk.model_layout import Entry, rejected
 from edge_sdk.model_writer import ModelWriter
 from edge_sdk.safe_text import printable
-from edge_sdk.ternary import TWO, pack2, planes2_shape, planes5_shape, unpack5
+from edge_sdk.ternary import TWO, five_to_two, planes2_shape, planes5_shape
 
 if TYPE_CHECKING:
     from edge_sdk.tokenizer import Tokenizer
@@ -65,7 +65,7 @@ class TernaryMatrix:
 
         `packed` itself where the file has that; else made anew, for devices that read nothing else.
         """
-        return self.packed if self.encoding == TWO else pack2(unpack5(self.packed, self.shape))
+        return self.packed if self.encoding == TWO else five_to_two(self.packed, self.shape)
 
 
 class Model:
