@@ -7,6 +7,7 @@ Nothing is copied: a matrix is a view of the mapped file, and only the pages tha
 from __future__ import annotations
 
 import hashlib
+import math
 import mmap
 import os
 import stat
@@ -90,7 +91,10 @@ class Model:
         """What the file was made from, in the words of its maker."""
         self.has_tokenizer = header.tokenizer is not None
         self.weight_bytes = sum(e.length for e in header.entries if e.ternary)
-        """Bytes of packed ternary weights."""
+        """Bytes of packed ternary weights in the file."""
+        shapes = [(e.shape[0], e.shape[1]) for e in header.entries if e.ternary]
+        self.planes_bytes = sum(math.prod(planes2_shape(shape)) for shape in shapes)
+        """Bytes of them at 2 bits a weight, which devices hold that read nothing else."""
         self._header = header
         self._mapped: mmap.mmap | None = mapped
         self._start = start

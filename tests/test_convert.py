@@ -111,6 +111,7 @@ def test_five_trits_a_byte_hold_the_same_weights_in_less(tmp_path: Path) -> None
     with open_model(two) as expected, open_model(five) as found:
         assert (expected.ternary_encoding, found.ternary_encoding) == ("ternary2", "ternary1.6")
         assert found.weight_bytes < 0.85 * expected.weight_bytes
+        assert found.planes_bytes == expected.planes_bytes == expected.weight_bytes
         names = [entry.name for entry in layout(found.config, "int8") if entry.ternary]
         for name in names:
             matrix, other = found.matrix(name), expected.matrix(name)

@@ -88,6 +88,11 @@ class FastSession:
         return self._workers.threads
 
     @property
+    def token_bytes(self) -> int:
+        """Bytes of weights that a token reads: the kernels take them as the file has them."""
+        return self._model.weight_bytes
+
+    @property
     def device_bytes(self) -> int:
         """Bytes of weights and state that the session uses; the weights lie in the mapped file."""
         return (self._model.weight_bytes if self._weights else 0) + self._state.nbytes
