@@ -15,13 +15,6 @@ static inline __m256i load32(const void *p) { return _mm256_loadu_si256((const _
 #ifdef __AVXVNNI__
 #define TIER 6
 #define SAFE_BLOCKS (1LL << 40)
-#define SAFE_FIVES SAFE_BLOCKS
-
-static inline __m256i one_more(__m256i sum, __m256i a, __m256i x) {
-    return _mm256_dpbusd_avx_epi32(sum, a, x);
-}
-
-static inline __m256i wide(__m256i sum) { return sum; }
 
 // sum + a * x + b * y
 static inline __m256i more(__m256i sum, __m256i a, const s8 *x, __m256i b, const s8 *y) {
@@ -35,13 +28,6 @@ static inline __m256i widen(__m256i ones, __m256i fours) {
 #else
 #define TIER 2
 #define SAFE_BLOCKS 4
-#define SAFE_FIVES 6  // each adds ten pairs of digits: 10 * 2 * 2 * 127 = 5080
-
-static inline __m256i one_more(__m256i sum, __m256i a, __m256i x) {
-    return _mm256_add_epi16(sum, _mm256_maddubs_epi16(a, x));
-}
-
-static inline __m256i wide(__m256i sum) { return _mm256_madd_epi16(sum, _mm256_set1_epi16(1)); }
 
 static inline __m256i more(__m256i sum, __m256i a, const s8 *x, __m256i b, const s8 *y) {
     return _mm256_add_epi16(sum, _mm256_add_epi16(_mm256_maddubs_epi16(a, load32(x)),
@@ -100,41 +86,78 @@ static inline void rows4(const u8 *w, const s8 *x, i64 blocks, i32 *out) {
 
 #define FIVES_HERE
 
+// Sums of ternary1.6, a digit of 32 columns at a time.
+#ifdef __AVXVNNI__
+// As in dot_vnni.c: digit = (3 code - tripled code) / 256, made of two sums at the end. A block
+// adds at most 3 * 40 * 255 * 127 to a lane.
+enum { SAFE_FIVES = 512, BIAS = 0 };
+typedef struct {
+    __m256i now, next;
+} Fives;
+
+static inline Fives digit_more(Fives f, __m256i code, __m256i tripled, __m256i x) {
+    return (Fives){_mm256_dpbusd_avx_epi32(f.now, code, x),
+                   _mm256_dpbusd_avx_epi32(f.next, tripled, x)};
+}
+
+static inline __m256i settled(Fives f) {
+    __m256i three = _mm256_add_epi32(_mm256_add_epi32(f.now, f.now), f.now);
+    return _mm256_srai_epi32(_mm256_sub_epi32(three, f.next), 8);
+}
+#else
+// The digits themselves; codes are moved down by 128 to be compared as signed bytes (unpack.c says
+// why). A block adds ten pairs of digits to a lane, 10 * 2 * 2 * 127 = 5080.
+enum { SAFE_FIVES = 6, BIAS = -128 };
+typedef struct {
+    __m256i now;
+} Fives;
+
+static inline Fives digit_more(Fives f, __m256i code, __m256i tripled, __m256i x) {
+    (void)tripled;
+    __m256i least1 = _mm256_cmpgt_epi8(code, _mm256_set1_epi8(85 - 128));
+    __m256i least2 = _mm256_cmpgt_epi8(code, _mm256_set1_epi8(170 - 128));
+    __m256i digit = _mm256_sub_epi8(_mm256_sub_epi8(_mm256_setzero_si256(), least1), least2);
+    return (Fives){_mm256_add_epi16(f.now, _mm256_maddubs_epi16(digit, x))};
+}
+
+static inline __m256i settled(Fives f) {
+    return _mm256_madd_epi16(f.now, _mm256_set1_epi16(1));
+}
+#endif
+
 // out[4] = the same of ternary1.6: `blocks` of 320 columns, then `rest` bytes a row at 2 bits a
-// weight. The codes are moved down by 128 to be compared as signed bytes (unpack.c says why).
+// weight.
 static inline void rows4_five(const u8 *w, const s8 *x, i64 blocks, i64 rest, i32 *out) {
-    const __m256i one = _mm256_set1_epi8(85 - 128), two = _mm256_set1_epi8(170 - 128);
     __m256i sum[4];
     for (int r = 0; r < 4; r++) sum[r] = _mm256_setzero_si256();
     while (blocks) {
         i64 now = blocks < SAFE_FIVES ? blocks : SAFE_FIVES;
-        __m256i part[4];
-        for (int r = 0; r < 4; r++) part[r] = _mm256_setzero_si256();
+        Fives part[4];
+        for (int r = 0; r < 4; r++) part[r] = (Fives){};
         for (i64 b = 0; b < now; b++, w += 256, x += 320) {
             for (int r = 0; r < 4; r++) __builtin_prefetch(w + AHEAD + 64 * r, 0, ONCE);
             for (int half = 0; half < 64; half += 32) {
                 __m256i code[4];
 #pragma clang loop unroll(full)
                 for (int r = 0; r < 4; r++)
-                    code[r] = _mm256_xor_si256(load32(w + 64 * r + half), _mm256_set1_epi8(-128));
+                    code[r] = _mm256_xor_si256(load32(w + 64 * r + half), _mm256_set1_epi8(BIAS));
 #pragma clang loop unroll(full)
                 for (int d = 0; d < 5; d++) {
                     __m256i at = load32(x + 64 * d + half);
 #pragma clang loop unroll(full)
                     for (int r = 0; r < 4; r++) {
-                        __m256i digit = _mm256_sub_epi8(_mm256_setzero_si256(),
-                                                        _mm256_cmpgt_epi8(code[r], one));
-                        digit = _mm256_sub_epi8(digit, _mm256_cmpgt_epi8(code[r], two));
-                        part[r] = one_more(part[r], digit, at);
-                        code[r] = _mm256_add_epi8(_mm256_add_epi8(code[r], code[r]), code[r]);
+                        __m256i tripled =
+                            _mm256_add_epi8(_mm256_add_epi8(code[r], code[r]), code[r]);
                         // Else clang makes the tripling of a tripling a multiplication, which
                         // bytes do not have.
-                        __asm__("" : "+x"(code[r]));
+                        __asm__("" : "+x"(tripled));
+                        part[r] = digit_more(part[r], code[r], tripled, at);
+                        code[r] = tripled;
                     }
                 }
             }
         }
-        for (int r = 0; r < 4; r++) sum[r] = _mm256_add_epi32(sum[r], wide(part[r]));
+        for (int r = 0; r < 4; r++) sum[r] = _mm256_add_epi32(sum[r], settled(part[r]));
         blocks -= now;
     }
     for (i64 k = 0; k < rest; k += 16)
