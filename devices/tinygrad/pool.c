@@ -126,7 +126,8 @@ static void work_until_stopped(Pool *p, i64 self) {
 // Compute all tiles of a region, at most MAX_TILES, and return when the last is finished.
 static void run_tiles(const Work *work, i64 kind, i64 tiles) {
     Pool *p = work->pool;
-    if (!p || tiles < 2 || (work->tokens < 4 && p->alone > 0)) {
+    int one_token = kind == PRODUCT && work->tokens < 4;
+    if (!p || tiles < 2 || (one_token && p->alone > 0)) {
         if (p && tiles > 1) p->alone--;
         for (i64 index = 0; index < tiles; index++) tile(work, kind, index, 0);
         return;
@@ -152,6 +153,7 @@ static void run_tiles(const Work *work, i64 kind, i64 tiles) {
         if (++looks < PATIENCE) pause_briefly();
         else p->call(p->yield);
     }
+    if (!one_token) return;
     if (looks > PATIENCE + LATE) {
         i64 next = 2 * p->penalty + LEAST_ALONE;
         p->alone = p->penalty = next < MOST_ALONE ? next : MOST_ALONE;
