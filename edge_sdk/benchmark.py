@@ -131,7 +131,7 @@ def measure(
         "tokens": tokens,
         "prompt": prompt,
         "repeats": repeats,
-        "results": [lane.to_json(model.weight_bytes) for lane in lanes],
+        "results": [lane.to_json(_bytes_per_token(lane.session)) for lane in lanes],
         "batch": {
             "slots": extras.BATCH_SLOTS,
             "tokens_per_second": asdict(Spread.of(batch)),
@@ -169,6 +169,11 @@ def start_seconds(uri: str, path: str) -> float:
             hint="`edge-sdk doctor` checks this machine.",
         )
     return time.perf_counter() - began
+
+
+def _bytes_per_token(session: Session) -> int:
+    """The packed weights that a token reads: as the file has them, or at 2 bits a weight."""
+    return int(getattr(session, "token_bytes", session.model.planes_bytes))
 
 
 def _decode(session: Session, tokens: int) -> float:

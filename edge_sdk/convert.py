@@ -33,13 +33,15 @@ def convert_checkpoint(
     dst: str | Path,
     *,
     embedding: str = "int8",
+    bits: str = "2",
     name: str | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Convert the checkpoint folder `src` to the packed file `dst` and return its path.
 
-    embedding: `int8` (one scale a row), `fp16` or `fp32`. name: what the model is called; by
-    default the name of the folder. A `dst` that is a folder gets `<name>.edge` in it.
+    embedding: `int8` (one scale a row), `fp16` or `fp32`. bits: `2` or `1.6` a weight; the model
+    computes the same either way. name: what the model is called; by default the name of the folder.
+    A `dst` that is a folder gets `<name>.edge` in it.
     Every tensor is read in slabs of rows, so memory does not grow with the model. The file
     appears under its name only when it is complete.
     Raises UsageError, NotFound, AccessError, or ModelRejected for a checkpoint that is not exactly
@@ -50,6 +52,11 @@ def convert_checkpoint(
             f"the embedding cannot be {embedding!r}; it can be {', '.join(EMBEDDINGS)}.",
             hint="int8 is the smallest, fp16 and fp32 are finer.",
         )
+    if bits not in TERNARY:
+        raise UsageError(
+            f"a weight cannot take {bits!r} bits; it can take {' or '.join(TERNARY)}.",
+            hint="both give the same results; 1.6 makes the smaller file.",
+        )
     with Checkpoint(src) as checkpoint:
         if name is None:
             plain = _UNSAFE.sub("-", checkpoint.folder.resolve().name)
@@ -57,7 +64,7 @@ def convert_checkpoint(
         check_name(name)
         target = _target(Path(dst), name)
         with write_aside(target) as aside:
-            _write(checkpoint, aside, embedding, name, progress)
+            _write(checkpoint, aside, embedding, TERNARY[bits], name, progress)
     return target
 
 
@@ -84,13 +91,18 @@ def _target(path: Path, name: str) -> Path:
 
 
 def _write(
-    checkpoint: Checkpoint, path: Path, embedding: str, name: str, progress: Progress | None
+    checkpoint: Checkpoint,
+    path: Path,
+    embedding: str,
+    ternary: str,
+    name: str,
+    progress: Progress | None,
 ) -> None:
     config = checkpoint.config
     tokenizer = checkpoint.tokenizer_json
     if tokenizer is not None:
         check_tokenizer(Tokenizer.from_json(tokenizer), config)
-    entries = layout(config, embedding)
+    entries = layout(config, embedding, ternary)
     total = entries[-1].offset + entries[-1].length
     with ModelWriter(
         path,
@@ -100,11 +112,12 @@ def _write(
         chat=checkpoint.chat_template,
         tokenizer=tokenizer,
         source=f"safetensors {'+'.join(checkpoint.dtypes)}",
+        ternary=ternary,
     ) as writer:
         for entry in entries:
             if progress is not None:
                 progress("convert", entry.offset, total)
-            if entry.encoding == TERNARY:
+            if entry.ternary:
                 step = absmean(checkpoint.rows(_original(entry.name)))
                 writer.matrix(entry.name, _trits(checkpoint, entry.name, step), step)
             elif entry.name == "embeddings":

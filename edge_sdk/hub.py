@@ -86,6 +86,7 @@ def pull(
     *,
     name: str | None = None,
     embedding: str = "int8",
+    bits: str = "2",
     progress: Progress | None = None,
 ) -> Path:
     """Download the checkpoint `owner/name`, pack it, and install it under its name (or `name`).
@@ -111,7 +112,9 @@ def pull(
     folder = paths.ensure(paths.cache_dir() / "downloads" / repo)
     checkpoint = download(repo, folder, progress)
     try:
-        convert_checkpoint(checkpoint, target, embedding=embedding, name=name, progress=progress)
+        convert_checkpoint(
+            checkpoint, target, embedding=embedding, bits=bits, name=name, progress=progress
+        )
     except ModelRejected:
         # Kept, it would be refused again and again.
         shutil.rmtree(folder, ignore_errors=True)

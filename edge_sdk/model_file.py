@@ -7,6 +7,7 @@ Nothing is copied: a matrix is a view of the mapped file, and only the pages tha
 from __future__ import annotations
 
 import hashlib
+import math
 import mmap
 import os
 import stat
@@ -32,10 +33,10 @@ from edge_sdk.errors import (
     UsageError,
 )
 from edge_sdk.model_header import MAGIC, MAX_HEADER, PREAMBLE, Header, data_start
-from edge_sdk.model_layout import TERNARY, Entry, rejected
+from edge_sdk.model_layout import Entry, rejected
 from edge_sdk.model_writer import ModelWriter
 from edge_sdk.safe_text import printable
-from edge_sdk.ternary import planes2_shape
+from edge_sdk.ternary import TWO, five_to_two, planes2_shape, planes5_shape
 
 if TYPE_CHECKING:
     from edge_sdk.tokenizer import Tokenizer
@@ -50,14 +51,22 @@ _NUMPY = {"float32": "<f4", "float16": "<f2", "int8": "i1"}
 class TernaryMatrix:
     """One packed matrix."""
 
-    planes: npt.NDArray[np.uint8]
-    """Read-only view into the mapped file: [ceil(out/4), ceil(in/256), 4, 64], edge_sdk.ternary."""
+    packed: npt.NDArray[np.uint8]
+    """Read-only view into the mapped file, in the shape that edge_sdk.ternary packs to."""
     shape: tuple[int, int]
     """(out, in)."""
     scale: float
     """What a trit of 1 is worth: the step of the quantiser."""
     encoding: str
-    """`ternary2`."""
+    """`ternary2` or `ternary1.6`."""
+
+    @property
+    def planes(self) -> npt.NDArray[np.uint8]:
+        """The matrix as `ternary2`, uint8 [ceil(out/4), ceil(in/256), 4, 64].
+
+        `packed` itself where the file has that; else made anew, for devices that read nothing else.
+        """
+        return self.packed if self.encoding == TWO else five_to_two(self.packed, self.shape)
 
 
 class Model:
@@ -76,16 +85,21 @@ class Model:
         self.chat_template: ChatTemplate = header.chat
         self.embedding_dtype = header.embedding
         """`int8`, `fp16` or `fp32`."""
+        self.ternary_encoding = header.ternary
+        """`ternary2` or `ternary1.6`: how every matrix is packed."""
         self.source = printable(header.source, newlines=False)
         """What the file was made from, in the words of its maker."""
         self.has_tokenizer = header.tokenizer is not None
-        self.weight_bytes = sum(e.length for e in header.entries if e.encoding == TERNARY)
-        """Bytes of packed ternary weights."""
+        self.weight_bytes = sum(e.length for e in header.entries if e.ternary)
+        """Bytes of packed ternary weights in the file."""
+        shapes = [(e.shape[0], e.shape[1]) for e in header.entries if e.ternary]
+        self.planes_bytes = sum(math.prod(planes2_shape(shape)) for shape in shapes)
+        """Bytes of them at 2 bits a weight, which devices hold that read nothing else."""
         self._header = header
         self._mapped: mmap.mmap | None = mapped
         self._start = start
         self._entries = {entry.name: entry for entry in header.entries}
-        matrices = [entry.name for entry in header.entries if entry.encoding == TERNARY]
+        matrices = [entry.name for entry in header.entries if entry.ternary]
         self._scales = dict(zip(matrices, self.vector("scales").tolist(), strict=True))
 
     @cached_property
@@ -119,8 +133,9 @@ class Model:
         """A ternary matrix by name, e.g. `layers.0.attn.i_proj`; raises NotFound."""
         entry = self._entry(name, ternary=True)
         shape = (entry.shape[0], entry.shape[1])
-        planes = self._view(entry, "u1", planes2_shape(shape))
-        return TernaryMatrix(planes, shape, self._scales[name], entry.encoding)
+        packed = planes2_shape(shape) if entry.encoding == TWO else planes5_shape(shape)
+        view = self._view(entry, "u1", packed)
+        return TernaryMatrix(view, shape, self._scales[name], entry.encoding)
 
     def vector(self, name: str) -> npt.NDArray[np.float32]:
         """A float32 tensor by name, read-only: a norm [n], `bounds` [L, d]; raises NotFound."""
@@ -196,7 +211,7 @@ class Model:
 
     def _entry(self, name: str, *, ternary: bool) -> Entry:
         entry = self._entries.get(name)
-        if entry is None or (entry.encoding == TERNARY) != ternary:
+        if entry is None or entry.ternary != ternary:
             kind = "ternary matrix" if ternary else "dense tensor"
             raise NotFound(
                 f"the model {self.name!r} has no {kind} {name!r}.",

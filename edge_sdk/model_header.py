@@ -15,7 +15,16 @@ import msgpack
 
 from edge_sdk.chat_template import PLAIN, ChatTemplate
 from edge_sdk.config import ModelConfig
-from edge_sdk.model_layout import EMBEDDINGS, Entry, align, check_entries, layout, rejected
+from edge_sdk.model_layout import (
+    EMBEDDINGS,
+    TERNARY,
+    Entry,
+    align,
+    check_entries,
+    layout,
+    rejected,
+)
+from edge_sdk.ternary import TWO
 from edge_sdk.tokenizer_file import MAX_BYTES as MAX_TOKENIZER
 
 MAGIC = b"EDGESDK\x01"
@@ -46,12 +55,14 @@ class Header:
     """Bytes of the tokenizer.json that follows the last tensor; None: the file has none."""
     source: str = ""
     """Free text: what the file was made from."""
+    ternary: str = TWO
+    """The encoding of every ternary matrix: `ternary2` or `ternary1.6`."""
     entries: list[Entry] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.embedding not in EMBEDDINGS:
             raise rejected(f"its embedding is {self.embedding!r}; expected int8, fp16 or fp32")
-        object.__setattr__(self, "entries", layout(self.config, self.embedding))
+        object.__setattr__(self, "entries", layout(self.config, self.embedding, self.ternary))
 
     @property
     def tensor_bytes(self) -> int:
@@ -106,6 +117,7 @@ class Header:
             chat=ChatTemplate.from_dict(raw["chat"]),
             tokenizer=_tokenizer_length(raw["tokenizer"]),
             source=_text("source", raw["source"], MAX_SOURCE),
+            ternary=_ternary(raw["tensors"]),
         )
         check_entries(raw["tensors"], header.entries)
         if raw["tokenizer"] is not None and raw["tokenizer"]["offset"] != header.tokenizer_offset:
@@ -156,6 +168,20 @@ def _text(name: str, value: object, limit: int) -> str:
     if not isinstance(value, str) or len(value) > limit:
         raise rejected(f"its {name} must be a text of at most {limit} characters")
     return value
+
+
+def _ternary(tensors: object) -> str:
+    """The encoding that the table of tensors gives the head; the table is checked afterwards."""
+    for entry in tensors if isinstance(tensors, list) else ():
+        if isinstance(entry, dict) and entry.get("name") == "lm_head":
+            if entry.get("encoding") in TERNARY.values():
+                return str(entry["encoding"])
+            known = " and ".join(TERNARY.values())
+            raise rejected(
+                f"its matrices are encoded as {str(entry.get('encoding'))[:80]!r}; this edge-sdk "
+                f"reads {known}"
+            )
+    return TWO
 
 
 def _tokenizer_length(raw: object) -> int | None:

@@ -13,11 +13,12 @@ from typing import Any
 
 from edge_sdk.config import ModelConfig
 from edge_sdk.errors import ModelRejected
-from edge_sdk.ternary import planes2_shape
+from edge_sdk.ternary import FIVE, TWO, planes2_shape, planes5_shape
 
 ALIGN = 64
 """Bytes: a cache line, and the widest vector load."""
-TERNARY = "ternary2"
+TERNARY = {"2": TWO, "1.6": FIVE}
+"""Bits a weight -> encoding of every ternary matrix of the file."""
 EMBEDDINGS = {"int8": "int8", "fp16": "float16", "fp32": "float32"}
 """Embedding choice -> encoding of the tensor `embeddings`."""
 _ITEM_SIZE = {"int8": 1, "float16": 2, "float32": 4}
@@ -32,12 +33,17 @@ class Entry:
 
     name: str
     encoding: str
-    """`ternary2`, `float32`, `float16` or `int8`."""
+    """`ternary2`, `ternary1.6`, `float32`, `float16` or `int8`."""
     shape: tuple[int, ...]
     offset: int
     """Bytes from the start of the data section, a multiple of 64."""
     length: int
     """Bytes."""
+
+    @property
+    def ternary(self) -> bool:
+        """Whether it is a packed matrix."""
+        return self.encoding in TERNARY.values()
 
     def to_header(self) -> dict[str, Any]:
         """The entry as plain values."""
@@ -57,23 +63,28 @@ def align(offset: int, to: int = ALIGN) -> int:
 
 def byte_length(encoding: str, shape: tuple[int, ...]) -> int:
     """Bytes of a tensor; exact, whatever the shape claims (Python integers do not overflow)."""
-    if encoding == TERNARY:
+    if encoding == TWO:
         return prod(planes2_shape((shape[0], shape[1])))
+    if encoding == FIVE:
+        return prod(planes5_shape((shape[0], shape[1])))
     return _ITEM_SIZE[encoding] * prod(shape)
 
 
-def layout(config: ModelConfig, embedding: str) -> list[Entry]:
-    """All tensors of a model, in the order of execution, which is their order in the file."""
+def layout(config: ModelConfig, embedding: str, ternary: str = TWO) -> list[Entry]:
+    """All tensors of a model, in the order of execution, which is their order in the file.
+
+    ternary: the encoding of the matrices.
+    """
     entries: list[Entry] = []
     end = 0
-    for name, encoding, shape in _tensors(config, embedding):
+    for name, encoding, shape in _tensors(config, embedding, ternary):
         length = byte_length(encoding, shape)
         entries.append(Entry(name, encoding, shape, align(end), length))
         end = entries[-1].offset + length
     return entries
 
 
-def _tensors(config: ModelConfig, embedding: str) -> Iterator[Tensor]:
+def _tensors(config: ModelConfig, embedding: str, ternary: str) -> Iterator[Tensor]:
     d, i, v = config.hidden_size, config.intermediate_size, config.vocab_size
     matrices = 0
 
@@ -84,7 +95,7 @@ def _tensors(config: ModelConfig, embedding: str) -> Iterator[Tensor]:
         for name, (_, width) in shapes.items():
             yield f"{at}{name}.norm", "float32", (width,)
         for name, shape in shapes.items():
-            yield f"{at}{name}", TERNARY, shape
+            yield f"{at}{name}", ternary, shape
 
     yield "embeddings", EMBEDDINGS[embedding], (v, d)
     if embedding == "int8":

@@ -20,8 +20,7 @@ from edge_sdk.chat_template import PLAIN, ChatTemplate
 from edge_sdk.config import ModelConfig
 from edge_sdk.errors import ModelRejected, UsageError
 from edge_sdk.model_header import MAGIC, PREAMBLE, Header, data_start
-from edge_sdk.model_layout import TERNARY
-from edge_sdk.ternary import ROWS, Trits, pack2
+from edge_sdk.ternary import ROWS, TWO, Trits, pack2, pack5
 
 
 class ModelWriter:
@@ -41,9 +40,10 @@ class ModelWriter:
         chat: ChatTemplate = PLAIN,
         tokenizer: bytes | None = None,
         source: str = "",
+        ternary: str = TWO,
     ) -> None:
         size = None if tokenizer is None else len(tokenizer)
-        self._header = Header(config, name, embedding, chat, size, source)
+        self._header = Header(config, name, embedding, chat, size, source, ternary)
         self._tokenizer = tokenizer
         self._next = iter(self._header.entries)
         self._scales: list[float] = []
@@ -63,16 +63,16 @@ class ModelWriter:
 
         Only the last slab may have another number of rows.
         """
-        self.packed(name, (_pack_slab(name, slab) for slab in _whole_groups(name, slabs)), step)
+        self.packed(name, (self._pack(name, slab) for slab in _whole_groups(name, slabs)), step)
 
     def packed(self, name: str, slabs: Iterable[npt.NDArray[np.uint8]], step: float) -> None:
-        """Write a ternary matrix given as slabs of `ternary2` bytes (ternary.py) of whole rows."""
+        """Write a ternary matrix given as slabs of bytes (ternary.py), whole groups of rows."""
         if not (math.isfinite(step) and step > 0):
             raise UsageError(
                 f"the scale of {name!r} is {step}; expected a positive number.",
                 hint="take it from edge_sdk.ternary.absmean.",
             )
-        self._tensor(name, TERNARY, slabs)
+        self._tensor(name, self._header.ternary, slabs)
         self._scales.append(step)
 
     def vector(self, name: str, values: npt.NDArray[np.floating]) -> None:
@@ -114,6 +114,14 @@ class ModelWriter:
         # A power cut after the rename must not leave a whole name with half a file.
         os.fsync(self._file.fileno())
         return self._hash.hexdigest()
+
+    def _pack(self, name: str, slab: Trits) -> npt.NDArray[np.uint8]:
+        if slab.dtype != np.int8 or slab.ndim != 2:
+            raise UsageError(
+                f"a slab of {name!r} is no int8 matrix.",
+                hint="give int8 [rows, columns] of -1, 0 and 1.",
+            )
+        return pack2(slab) if self._header.ternary == TWO else pack5(slab)
 
     def _tensor(self, name: str, encoding: str, parts: Iterable[npt.NDArray[Any]]) -> None:
         entry = next(self._next, None)
@@ -189,12 +197,3 @@ def _whole_groups(name: str, slabs: Iterable[Trits]) -> Iterable[Trits]:
             )
         last = slab.shape[0]
         yield slab
-
-
-def _pack_slab(name: str, slab: Trits) -> npt.NDArray[np.uint8]:
-    if slab.dtype != np.int8 or slab.ndim != 2:
-        raise UsageError(
-            f"a slab of {name!r} is no int8 matrix.",
-            hint="give int8 [rows, columns] of -1, 0 and 1.",
-        )
-    return pack2(slab)

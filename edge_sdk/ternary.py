@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -28,11 +29,16 @@ Trits = npt.NDArray[np.int8]
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.floating]
 
+TWO = "ternary2"
+FIVE = "ternary1.6"
+
 MIN_STEP = 1e-5
 ROWS = 4
 BLOCK = 64
 COLUMNS2 = 4 * BLOCK
 COLUMNS5 = 5 * BLOCK
+_SLAB = 1 << 20
+"""Weights that `five_to_two` unpacks at a time."""
 
 
 def quantise(weights: Floats) -> tuple[Trits, float]:
@@ -105,6 +111,12 @@ def pack5_split(columns: int) -> tuple[int, int]:
     return (blocks + 1, 0) if rest > COLUMNS2 else (blocks, 16 * -(-rest // 64))
 
 
+def planes5_shape(shape: tuple[int, int]) -> tuple[int, int]:
+    """The shape [row groups, bytes a group] of the `ternary1.6` bytes of a matrix [out, in]."""
+    blocks, rest = pack5_split(shape[1])
+    return -(-shape[0] // ROWS), ROWS * (blocks * BLOCK + rest)
+
+
 def pack5(trits: Trits) -> Bytes:
     """Pack trits int8 [out, in] into `ternary1.6` bytes, uint8 [ceil(out/4), bytes a row group].
 
@@ -129,20 +141,43 @@ def unpack5(planes: Bytes, shape: tuple[int, int]) -> Trits:
 
     Raises ValueError where `planes` has another shape or a byte is no code of five trits.
     """
-    groups = -(-shape[0] // ROWS)
+    if planes.shape != planes5_shape(shape):
+        raise ValueError(f"planes of shape {planes.shape}; expected {planes5_shape(shape)}")
+    groups = planes.shape[0]
     blocks, rest = pack5_split(shape[1])
     head = blocks * ROWS * BLOCK
-    if planes.shape != (groups, head + ROWS * rest):
-        raise ValueError(f"planes of shape {planes.shape}; expected {(groups, head + ROWS * rest)}")
     codes = planes[:, :head].reshape(groups, blocks, ROWS, BLOCK).transpose(0, 2, 1, 3)
-    value = codes.astype(np.uint32) * np.uint32(243) // np.uint32(256)
-    if not np.array_equal((256 * value + 242) // 243, codes):
+    # The axes are ordered before the digits are looked up: there are five times as many.
+    five = np.stack([table[codes] for table in _digit_tables()], axis=3)
+    if five.max(initial=0) > 2:
         raise ValueError("a byte is no code of five trits")
-    five = np.stack([value // 3 ** (4 - d) % 3 for d in range(5)], axis=3).astype(np.uint8)
     tail = _unpack_planes(planes[:, head:].reshape(groups, ROWS, rest))
     rows = groups * ROWS
     digits = [five.reshape(rows, blocks * COLUMNS5), tail.reshape(rows, 4 * rest)]
     return _trits(np.concatenate(digits, axis=1), shape)
+
+
+def five_to_two(planes: Bytes, shape: tuple[int, int]) -> Bytes:
+    """`ternary1.6` bytes as `ternary2` bytes, a slab of rows at a time: memory for one slab more.
+
+    Raises ValueError as `unpack5` does.
+    """
+    out = np.empty(planes2_shape(shape), np.uint8)
+    height = max(_SLAB // shape[1] // ROWS, 1)
+    for start in range(0, len(out), height):
+        part = planes[start : start + height]
+        out[start : start + height] = pack2(unpack5(part, (ROWS * len(part), shape[1])))
+    return out
+
+
+@cache
+def _digit_tables() -> Bytes:
+    """The five digits of each code, uint8 [5, 256]; 3 where the byte is no code."""
+    codes = np.arange(256)
+    values = codes * 243 // 256
+    tables = np.stack([values // 3 ** (4 - d) % 3 for d in range(5)]).astype(np.uint8)
+    tables[:, (256 * values + 242) // 243 != codes] = 3
+    return tables
 
 
 def _digits(trits: Trits, rows: int, columns: int) -> Bytes:

@@ -109,9 +109,9 @@ def write_checkpoint(
 
 def packed_model(folder: Path, config: ModelConfig = TINY, **options: Any) -> Path:
     """Write a checkpoint (options of `write_checkpoint`) and pack it: the path of tiny.edge."""
-    embedding = options.pop("embedding", "int8")
+    packing = {key: options.pop(key) for key in ("embedding", "bits") if key in options}
     source = write_checkpoint(folder / "checkpoint", config, **options)
-    return convert_checkpoint(source, folder / "tiny.edge", name="tiny", embedding=embedding)
+    return convert_checkpoint(source, folder / "tiny.edge", name="tiny", **packing)
 
 
 def tiny_tokenizer_json(controls: tuple[str, ...] = ("<|end|>", "<|user|>", "<|bot|>")) -> bytes:

@@ -18,10 +18,10 @@ from edge_sdk.cli import main
 from edge_sdk.config import ModelConfig
 from edge_sdk.convert import bounds, convert_checkpoint
 from edge_sdk.errors import AccessError, EdgeError, ModelRejected, NotFound, UsageError
-from edge_sdk.model_file import Model, open_model
-from edge_sdk.model_layout import TERNARY, layout
+from edge_sdk.model_file import Model, TernaryMatrix, open_model
+from edge_sdk.model_layout import layout
 from edge_sdk.model_writer import quantise_rows
-from edge_sdk.ternary import unpack2
+from edge_sdk.ternary import unpack2, unpack5
 from tests.helpers import GOLDEN, random_tensors, tiny_tokenizer_json, write_checkpoint
 
 
@@ -36,7 +36,7 @@ def test_the_golden_matrices_are_those_of_the_paper(golden: Model) -> None:
     tensors = safetensors.numpy.load_file(GOLDEN / "model.safetensors")
     checked = 0
     for entry in layout(golden.config, "int8"):
-        if entry.encoding != TERNARY:
+        if not entry.ternary:
             continue
         prefix = "" if entry.name == "lm_head" else "model."
         weights = tensors[f"{prefix}{entry.name}.weight"]
@@ -102,6 +102,31 @@ def test_the_same_checkpoint_gives_the_same_bytes(tmp_path: Path) -> None:
     for source, name in ((shards, "s.edge"), (single, "c.edge")):
         convert_checkpoint(source, tmp_path / name, name="same")
     assert (tmp_path / "s.edge").read_bytes() == (tmp_path / "c.edge").read_bytes()
+
+
+def test_five_trits_a_byte_hold_the_same_weights_in_less(tmp_path: Path) -> None:
+    two = convert_checkpoint(GOLDEN, tmp_path / "two.edge")
+    five = convert_checkpoint(GOLDEN, tmp_path / "five.edge", bits="1.6")
+    assert five.stat().st_size < two.stat().st_size
+    with open_model(two) as expected, open_model(five) as found:
+        assert (expected.ternary_encoding, found.ternary_encoding) == ("ternary2", "ternary1.6")
+        assert found.weight_bytes < 0.85 * expected.weight_bytes
+        assert found.planes_bytes == expected.planes_bytes == expected.weight_bytes
+        names = [entry.name for entry in layout(found.config, "int8") if entry.ternary]
+        for name in names:
+            matrix, other = found.matrix(name), expected.matrix(name)
+            assert matrix.encoding == "ternary1.6"
+            assert matrix.scale == other.scale
+            assert np.array_equal(unpack5(matrix.packed, matrix.shape), _trits(other))
+            # What devices that know two bits alone read.
+            assert np.array_equal(matrix.planes, other.planes)
+        assert np.array_equal(found.embed(range(9)), expected.embed(range(9)))
+    with pytest.raises(UsageError, match=r"1\.6"):
+        convert_checkpoint(GOLDEN, tmp_path / "x.edge", bits="1.58")
+
+
+def _trits(matrix: TernaryMatrix) -> np.ndarray:
+    return unpack2(matrix.planes, matrix.shape)
 
 
 def test_memory_does_not_grow_with_the_matrix(tmp_path: Path) -> None:

@@ -102,6 +102,13 @@ def test_unpacking_gives_the_trits_back(shape: tuple[int, int], seed: int) -> No
         np.testing.assert_array_equal(back, trits)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (7, 300), (20_001, 64), (3, 1240)])
+def test_five_trits_a_byte_become_two_bits_slab_by_slab(shape: tuple[int, int]) -> None:
+    trits = random_trits(shape)
+    made = ternary.five_to_two(ternary.pack5(trits), shape)
+    np.testing.assert_array_equal(made, ternary.pack2(trits))
+
+
 @given(shape=shapes)
 @settings(max_examples=60, deadline=None)
 def test_padding_is_weight_zero(shape: tuple[int, int]) -> None:

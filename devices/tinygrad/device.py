@@ -134,13 +134,14 @@ class TinygradDevice:
             available = psutil.virtual_memory().available
             if model.weight_bytes + SCRATCH > available:
                 raise self._does_not_fit(model, available)
-        elif self._info.memory is not None and model.weight_bytes + SCRATCH > self._info.memory:
+        elif self._info.memory is not None and model.planes_bytes + SCRATCH > self._info.memory:
             raise self._does_not_fit(model, self._info.memory)
 
     def _does_not_fit(self, model: Model, available: int | None) -> OutOfMemory:
+        needed = model.weight_bytes if self._info.kind == "cpu" else model.planes_bytes
         have = "less" if available is None else f"{available / 1e6:.0f} MB"
         return OutOfMemory(
-            f"{model.name} needs {model.weight_bytes / 1e6:.0f} MB of weights and "
+            f"{model.name} needs {needed / 1e6:.0f} MB of weights and "
             f"{SCRATCH / 1e6:.0f} MB of working memory on {self._info.uri}, which has {have} free.",
             hint="close other programs, choose a smaller model, or another device.",
         )

@@ -59,7 +59,7 @@ static inline void rows4(const u8 *w, const s8 *x, i64 blocks, i32 *out) {
     Sum sum[4];
     for (int r = 0; r < 4; r++) sum[r] = none();
     for (i64 b = 0; b < blocks; b++, w += 256, x += 256) {
-        for (int r = 0; r < 4; r++) __builtin_prefetch(w + AHEAD + 64 * r, 0, 2);
+        for (int r = 0; r < 4; r++) __builtin_prefetch(w + AHEAD + 64 * r, 0, ONCE);
         for (int part = 0; part < 64; part += 16)
             for (int r = 0; r < 4; r++) {
                 uint8x16_t v = vld1q_u8(w + 64 * r + part);

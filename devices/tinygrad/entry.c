@@ -21,29 +21,33 @@ static i64 divide(Work *w, u8 *base) {
     w->sum = (i32 *)(base + at);
     at += up_to(3 * t * 4, 64);
     w->worth = (float *)(base + at);
-    return at + up_to(3 * t * 4, 64);
+    at += up_to(3 * t * 4, 64);
+    w->tile = base + at;
+    w->tile_bytes = 0;
+    const Layer *layer = m->layers ? m->layer : (const Layer *)0;
+    const Matrix *matrix[] = {&m->head, &layer->i, &layer->o, &layer->gate, &layer->down};
+    for (int k = 0; k < (layer ? 5 : 1); k++) {
+        // Where there are very many rows, a token alone may have the larger tile.
+        i64 one = tile_bytes_of(matrix[k], k == 1 ? 3 : 1, 1);
+        i64 all = tile_bytes_of(matrix[k], k == 1 ? 3 : 1, t);
+        if (one > w->tile_bytes) w->tile_bytes = one;
+        if (all > w->tile_bytes) w->tile_bytes = all;
+    }
+    return at + (w->pool ? w->pool->threads : 1) * w->tile_bytes;
 }
 
 // target int32 [tokens, rows] = q int8 [tokens, stride] times the head's trits, exactly.
-static void accumulate(const Work *w) {
+static void accumulate(Work *w) {
     const Matrix *m = &w->model->head;
-    i64 blocks = blocks_of(m), stride = blocks * COLUMNS;
+    w->stride = blocks_of(m) * COLUMNS;
+    w->cut = cut_tiles(m, 1, w->tokens);
     const s8 *q = (const s8 *)w->source;
-    for (i64 t = 0; t < w->tokens; t += 4) {
-        i64 left = w->tokens - t;
-        i32 acc[16], sum[4];
-        for (i64 k = 0; k < 4 && k < left; k++) {
-            sum[k] = 0;
-            for (i64 c = 0; c < stride; c++) sum[k] += q[(t + k) * stride + c];
-        }
-        for (i64 row = 0; row < m->rows; row += GROUP) {
-            const u8 *planes = m->planes + row / GROUP * stride;
-            i64 now = up_to_four(planes, q + t * stride, stride, blocks, left, acc);
-            for (i64 k = 0; k < now; k++)
-                for (i64 r = 0; r < GROUP && row + r < m->rows; r++)
-                    ((i32 *)w->target)[(t + k) * m->rows + row + r] = acc[4 * k + r] - sum[k];
-        }
+    for (i64 t = 0; t < w->tokens; t++) {
+        w->sum[t] = 0;
+        for (i64 c = 0; c < w->stride; c++) w->sum[t] += q[t * w->stride + c];
     }
+    w->product[0] = (Product){m, q, w->sum, (float *)0, (float *)0, m->rows, 0, (i32 *)w->target};
+    for (i64 index = 0; index < w->cut.each; index++) product_tile(w, index, 0);
 }
 
 // target: q int8, padded to whole blocks, then the sum (int32) and the worth (float32) of float32
@@ -75,7 +79,7 @@ static void sum_bytes(const Work *work, i64 index) {
     const u8 *p = (const u8 *)work->source + index * PROBE_BYTES;
     V a = {}, b = {}, c = {}, d = {};
     for (i64 k = 0; k < PROBE_BYTES; k += 256) {
-        for (int line = 0; line < 4; line++) __builtin_prefetch(p + k + AHEAD + 64 * line, 0, 2);
+        for (int line = 0; line < 4; line++) __builtin_prefetch(p + k + AHEAD + 64 * line, 0, ONCE);
         a += *(const V *)(p + k);
         b += *(const V *)(p + k + 64);
         c += *(const V *)(p + k + 128);
@@ -85,15 +89,17 @@ static void sum_bytes(const Work *work, i64 index) {
 }
 
 void edge_entry(Work *w) {
-    if (w->op == WORK) work_until_stopped(w->pool);
+    if (w->op == WORK) work_until_stopped(w->pool, w->count);
     else if (w->op == MEASURE) {
         w->scratch_bytes = divide(w, (u8 *)0);
         w->tier = TIER;
     } else if (w->op == ADVANCE) {
         divide(w, w->scratch);
         advance(w);
-    } else if (w->op == ACCUMULATE) accumulate(w);
-    else if (w->op == QUANTISE) quantise_only(w);
+    } else if (w->op == ACCUMULATE) {
+        divide(w, w->scratch);
+        accumulate(w);
+    } else if (w->op == QUANTISE) quantise_only(w);
     else if (w->op == ACTIVATE) activate(w);
     else if (w->op == READ) run_tiles(w, SUM, w->count / PROBE_BYTES);
 }

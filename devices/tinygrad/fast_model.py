@@ -14,6 +14,7 @@ import numpy.typing as npt
 from edge_sdk.config import ModelConfig
 from edge_sdk.devices.tinygrad.structures import Layer, Matrix, ModelTable
 from edge_sdk.model_file import TernaryMatrix
+from edge_sdk.ternary import FIVE
 
 
 class Weights(Protocol):
@@ -56,7 +57,7 @@ class FastModel:
     def span(self) -> tuple[int, int]:
         """(address, bytes) of all matrices, the small vectors between them included."""
         start = self._layers[0].i.planes
-        last = self._model.matrix("lm_head").planes
+        last = self._model.matrix("lm_head").packed
         return start, last.ctypes.data + last.nbytes - start
 
     def _layer(self, index: int) -> Layer:
@@ -74,11 +75,12 @@ class FastModel:
     def _matrix(self, name: str) -> Matrix:
         matrix = self._model.matrix(name)
         return Matrix(
-            planes=self._address(matrix.planes),
+            planes=self._address(matrix.packed),
             norm=self._vector(f"{name}.norm"),
             step=matrix.scale,
             rows=matrix.shape[0],
             width=matrix.shape[1],
+            five=matrix.encoding == FIVE,
         )
 
     def _vector(self, name: str) -> int:

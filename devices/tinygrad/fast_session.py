@@ -31,6 +31,9 @@ CHUNK = 32
 PROBE_BYTES = 1 << 16
 """What the bandwidth probe reads at a time (entry.c)."""
 
+MAX_TILES = 0xFFFF
+"""Of a parallel region (types.h): the probe reads at most 4 GiB."""
+
 Floats = npt.NDArray[np.float32]
 
 
@@ -48,7 +51,8 @@ class FastSession:
         self._model = model
         self._kernels = kernels
         self._weights: FastModel | None = FastModel(model)
-        self._work = Work(op=Op.MEASURE, tokens=CHUNK)
+        self._workers = Workers(kernels, threads)
+        self._work = Work(op=Op.MEASURE, tokens=CHUNK, pool=self._workers.pointer)
         self._work.model = ctypes.pointer(self._weights.table)
         kernels.call(ctypes.byref(self._work))
         config = model.config
@@ -56,8 +60,7 @@ class FastSession:
         self._x: Floats = zeros((CHUNK, self._work.row), np.float32)
         self._state: Floats = zeros((config.num_layers, self._work.row), np.float32)
         self._ids = np.arange(config.vocab_size, dtype=np.int32)
-        self._workers = Workers(kernels, threads)
-        self._work.op, self._work.pool = Op.ADVANCE, self._workers.pointer
+        self._work.op = Op.ADVANCE
         self._work.state = self._state.ctypes.data
         self._work.scratch = self._scratch.ctypes.data
         self._x_address = self._x.ctypes.data
@@ -83,6 +86,11 @@ class FastSession:
     def threads(self) -> int:
         """How many threads compute."""
         return self._workers.threads
+
+    @property
+    def token_bytes(self) -> int:
+        """Bytes of weights that a token reads: the kernels take them as the file has them."""
+        return self._model.weight_bytes
 
     @property
     def device_bytes(self) -> int:
@@ -149,7 +157,7 @@ class FastSession:
             if self._weights is None:
                 raise session_closed()
             start, size = self._weights.span
-            tiles = max(size // PROBE_BYTES - 1, 1)
+            tiles = min(max(size // PROBE_BYTES - 1, 1), MAX_TILES)
             sums = zeros((tiles, 64), np.uint8)
             work = Work(op=Op.READ, pool=self._workers.pointer, count=tiles * PROBE_BYTES)
             work.source, work.target = start + -start % 64, sums.ctypes.data

@@ -22,7 +22,7 @@ from tinygrad.uop.ops import KernelInfo, Ops, ProgramInfo
 from edge_sdk.devices.tinygrad.structures import ModelTable, Op, Work
 
 ENTRY = "edge_entry"
-BEFORE = ("types.h", "floats.c")
+BEFORE = ("types.h", "floats.c", "unpack.c")
 TIERS = ("dot_vnni.c", "dot_avx2.c", "dot_neon.c", "dot_scalar.c")
 """Each takes part only if the compiler says that this processor can run it; the first one wins."""
 AFTER = ("pool.c", "product.c", "token.c", "entry.c")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ from edge_sdk.devices.tinygrad.structures import Matrix, ModelTable, Op, Work
 from edge_sdk.devices.tinygrad.workers import Workers
 from edge_sdk.errors import VerifyFailed
 from edge_sdk.model_file import TernaryMatrix
-from edge_sdk.ternary import Trits, pack2
+from edge_sdk.ternary import FIVE, TWO, Trits, pack2, pack5
 
 SEED = 161
 """Chosen so that no value lies within 1e-3 of a half-step: a float error cannot flip a rounding."""
@@ -46,12 +47,16 @@ def check_kernels(kernels: Kernels, threads: int) -> None:
         trits = rng.integers(-1, 2, (rows, width)).astype(np.int8)
         q = rng.integers(-127, 128, (TOKENS, width)).astype(np.int8)
         q[0], trits[0] = 127, 1  # the largest sum
-        if not np.array_equal(accumulate(kernels, q, trits), q.astype(np.int64) @ trits.T):
-            raise VerifyFailed(
-                f"the {kernels.tier} kernels give a wrong integer sum for a matrix of "
-                f"{rows} x {width}.",
-                hint=HINT,
-            )
+        exact = q.astype(np.int64) @ trits.T
+        # One token and several take different ways.
+        for encoding, tokens in product((TWO, FIVE), (1, TOKENS)):
+            found = accumulate(kernels, q[:tokens], trits, encoding)
+            if not np.array_equal(found, exact[:tokens]):
+                raise VerifyFailed(
+                    f"the {kernels.tier} kernels give a wrong integer sum for a {encoding} matrix "
+                    f"of {rows} x {width}.",
+                    hint=HINT,
+                )
     tiny = TinyModel()
     x, start = tiny_inputs()
     logits, state = run_tiny(kernels, tiny, x, start, threads)
@@ -65,15 +70,21 @@ def check_kernels(kernels: Kernels, threads: int) -> None:
         )
 
 
-def accumulate(kernels: Kernels, q: Trits, trits: Trits) -> npt.NDArray[np.int32]:
+def accumulate(
+    kernels: Kernels, q: Trits, trits: Trits, encoding: str = TWO
+) -> npt.NDArray[np.int32]:
     """The kernels' exact sums of int8 activations times trits: [T, in], [out, in] -> [T, out]."""
-    planes = pack2(trits)
-    padded = zeros((len(q), planes.shape[1] * 256), np.int8)
-    padded[:, : q.shape[1]] = q
-    out = np.zeros((len(q), len(trits)), np.int32)
-    matrix = Matrix(planes=planes.ctypes.data, rows=trits.shape[0], width=trits.shape[1])
-    table = ModelTable(head=matrix)
-    work = Work(op=Op.ACCUMULATE, tokens=len(q), model=ctypes.pointer(table))
+    packed = pack2(trits) if encoding == TWO else pack5(trits)
+    rows, width = trits.shape
+    padded = zeros((len(q), -(-width // 256) * 256), np.int8)
+    padded[:, :width] = q
+    out = np.zeros((len(q), rows), np.int32)
+    matrix = Matrix(planes=packed.ctypes.data, rows=rows, width=width, five=encoding == FIVE)
+    table = ModelTable(width=width, inner=width, head=matrix)
+    work = Work(op=Op.MEASURE, tokens=len(q), model=ctypes.pointer(table))
+    kernels.call(ctypes.byref(work))
+    scratch = zeros((work.scratch_bytes,), np.uint8)
+    work.op, work.scratch = Op.ACCUMULATE, scratch.ctypes.data
     work.source, work.target = padded.ctypes.data, out.ctypes.data
     kernels.call(ctypes.byref(work))
     return out
@@ -95,15 +106,16 @@ def run_tiny(
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Logits [T, V] and last state [d] of inputs x [T, d], by the kernels."""
     weights = FastModel(tiny)
+    workers = Workers(kernels, min(threads, MAX_THREADS))
     work = Work(op=Op.MEASURE, tokens=len(x), model=ctypes.pointer(weights.table))
+    work.pool = workers.pointer
     kernels.call(ctypes.byref(work))
     width = x.shape[1]
     rows, state = zeros((len(x), work.row), np.float32), zeros((work.row,), np.float32)
     rows[:, :width], state[:width] = x, start
     scratch = zeros((work.scratch_bytes,), np.uint8)
     logits = np.zeros((len(x), tiny.config.vocab_size), np.float32)
-    workers = Workers(kernels, min(threads, MAX_THREADS))
-    work.op, work.wanted, work.pool = Op.ADVANCE, len(x), workers.pointer
+    work.op, work.wanted = Op.ADVANCE, len(x)
     work.x, work.state = rows.ctypes.data, state.ctypes.data
     work.logits, work.scratch = logits.ctypes.data, scratch.ctypes.data
     kernels.call(ctypes.byref(work))
@@ -131,7 +143,7 @@ class TinyModel:
         self._linear = {}
         for name, shape in (shapes | {"lm_head": (v, d)}).items():
             trits = rng.integers(-1, 2, shape).astype(np.int8)
-            packed = TernaryMatrix(pack2(trits), shape, 0.05 + 0.05 * rng.random(), "ternary2")
+            packed = TernaryMatrix(pack2(trits), shape, 0.05 + 0.05 * rng.random(), TWO)
             self._linear[name] = _Linear(trits, _padded(rng, shape[1]), packed)
         vectors = ("layers.0.attn_norm", "layers.0.attn.g_norm", "layers.0.mlp_norm", "norm")
         self._vectors = {name: _padded(rng, d) for name in vectors}

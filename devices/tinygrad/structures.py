@@ -29,8 +29,7 @@ class Matrix(ctypes.Structure):
         ("planes", ctypes.c_void_p),
         ("norm", ctypes.c_void_p),
         ("step", ctypes.c_double),
-        ("rows", ctypes.c_int64),
-        ("width", ctypes.c_int64),
+        *((name, ctypes.c_int64) for name in ("rows", "width", "five")),
     )
 
 
@@ -55,18 +54,31 @@ class ModelTable(ctypes.Structure):
     )
 
 
+class Span(ctypes.Structure):
+    """A thread's tiles of a region; a cache line of its own."""
+
+    _fields_ = (
+        ("left", ctypes.c_uint64),
+        ("next", ctypes.c_void_p),
+        ("unused", ctypes.c_uint64 * 6),
+    )
+
+
 class Pool(ctypes.Structure):
     """The workers' meeting point; the three first groups have a cache line each."""
 
     _fields_ = (
-        ("ticket", ctypes.c_uint64 * 8),
+        ("region", ctypes.c_uint64 * 8),
         ("done", ctypes.c_uint64 * 8),
         ("bell", ctypes.c_int32),
         ("sleeping", ctypes.c_int32),
         ("stop", ctypes.c_int32),
         ("call", ctypes.c_void_p),
-        *((name, ctypes.c_int64) for name in ("futex", "yield", "spins")),
-        ("region", ctypes.c_int64 * 3),
+        *((name, ctypes.c_int64) for name in ("futex", "yield", "spins", "threads")),
+        ("span", ctypes.c_void_p),
+        *((name, ctypes.c_int64) for name in ("alone", "penalty")),
+        ("work", ctypes.c_void_p),
+        ("kind", ctypes.c_int64),
     )
 
 
@@ -75,7 +87,7 @@ class Product(ctypes.Structure):
 
     _fields_ = tuple(
         (name, ctypes.c_int64)
-        for name in ("matrix", "x", "sum", "worth", "out", "out_stride", "add")
+        for name in ("matrix", "x", "sum", "worth", "out", "out_stride", "add", "exact")
     )
 
 
@@ -90,12 +102,13 @@ class Work(ctypes.Structure):
         ("wanted", ctypes.c_int64),
         *((name, ctypes.c_void_p) for name in ("x", "state", "logits", "scratch")),
         *((name, ctypes.c_int64) for name in ("scratch_bytes", "tier", "row")),
-        *((name, ctypes.c_void_p) for name in ("temp", "both", "q", "sum", "worth")),
-        *((name, ctypes.c_int64) for name in ("wide", "wide2", "stride")),
+        *((name, ctypes.c_void_p) for name in ("temp", "both", "q", "sum", "worth", "tile")),
+        *((name, ctypes.c_int64) for name in ("wide", "wide2", "stride", "tile_bytes")),
         ("layer", ctypes.c_void_p),
         ("product", Product * 3),
-        ("products", ctypes.c_int64),
-        ("groups", ctypes.c_int64),
+        ("cut", ctypes.c_int64 * 2),
+        ("next", ctypes.c_void_p),
+        ("next_products", ctypes.c_int64),
         ("source", ctypes.c_void_p),
         ("target", ctypes.c_void_p),
         ("count", ctypes.c_int64),

@@ -4,8 +4,6 @@
 
 #define INNER_EPS 1e-6f  // inside BitLinear, whatever the model's own eps
 
-enum { PRODUCT, MIX, GATES, OUTPUT, CHANNEL, GATED, FINAL, SUM };
-
 // Normalise row t of temp once more, by `scale`, weigh it with a projection's inner norm and
 // quantise it.
 static void quantise_slot(const Work *w, const Matrix *m, float scale, i64 slot, i64 t) {
@@ -83,8 +81,8 @@ static void mix(const Work *w, i64 t) {
 
 static void sum_bytes(const Work *work, i64 index);
 
-static void tile(const Work *w, i64 kind, i64 index) {
-    if (kind == PRODUCT) product_tile(w, index);
+static void tile(const Work *w, i64 kind, i64 index, i64 thread) {
+    if (kind == PRODUCT) product_tile(w, index, thread);
     else if (kind == MIX) mix(w, index);
     else if (kind == GATES) gates(w, index);
     else if (kind == OUTPUT) output(w, index);
@@ -100,12 +98,15 @@ static void tile(const Work *w, i64 kind, i64 index) {
 static void set_product(Work *w, i64 slot, const Matrix *m, float *out, i64 out_stride, i64 add) {
     i64 at = slot * w->tokens;
     w->product[slot] = (Product){m,   w->q + at * w->stride, w->sum + at, w->worth + at,
-                                 out, out_stride,            add};
+                                 out, out_stride,            add,              (i32 *)0};
 }
 
-static void run_products(Work *w, i64 count) {
-    w->products = count;
-    run_tiles(w, PRODUCT, cut_tiles(w));
+// Run the first `count` products; `next` starts the `next_count` products after these.
+static void run_products(Work *w, i64 count, const Matrix *next, i64 next_count) {
+    w->cut = cut_tiles(w->product[0].matrix, count, w->tokens);
+    w->next = next;
+    w->next_products = next_count;
+    run_tiles(w, PRODUCT, count * w->cut.each);
 }
 
 static void run_layer(Work *w, float *state) {
@@ -114,18 +115,19 @@ static void run_layer(Work *w, float *state) {
     set_product(w, 0, &layer->i, projection(w, 0, 0), w->row, 0);
     set_product(w, 1, &layer->f, projection(w, 1, 0), w->row, 0);
     set_product(w, 2, &layer->g, projection(w, 2, 0), w->row, 0);
-    run_products(w, 3);
+    run_products(w, 3, &layer->o, 1);
     run_tiles(w, GATES, w->tokens);
     recur(w, state);
     run_tiles(w, OUTPUT, w->tokens);
     set_product(w, 0, &layer->o, w->x, w->row, 1);
-    run_products(w, 1);
+    run_products(w, 1, &layer->gate, 1);
     run_tiles(w, CHANNEL, w->tokens);
     set_product(w, 0, &layer->gate, w->both, w->wide2, 0);
-    run_products(w, 1);
+    run_products(w, 1, &layer->down, 1);
     run_tiles(w, GATED, w->tokens);
     set_product(w, 0, &layer->down, w->x, w->row, 1);
-    run_products(w, 1);
+    if (layer + 1 < w->model->layer + w->model->layers) run_products(w, 1, &layer[1].i, 3);
+    else run_products(w, 1, w->wanted ? &w->model->head : &w->model->layer->i, w->wanted ? 1 : 3);
 }
 
 // All layers for `tokens` tokens, and the logits of the last `wanted` of them.
@@ -140,5 +142,5 @@ static void advance(Work *w) {
     w->tokens = w->wanted;
     run_tiles(w, FINAL, w->tokens);
     set_product(w, 0, &m->head, w->logits, m->vocab, 0);
-    run_products(w, 1);
+    run_products(w, 1, &m->layer->i, 3);
 }

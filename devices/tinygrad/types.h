@@ -9,6 +9,7 @@
 typedef unsigned char u8;
 typedef signed char s8;
 typedef int i32;
+typedef unsigned int u32;
 typedef long long i64;
 typedef unsigned long long u64;
 
@@ -19,15 +20,25 @@ typedef float F __attribute__((vector_size(64)));
 typedef i32 I __attribute__((vector_size(64)));
 typedef float Floats __attribute__((vector_size(64), aligned(4)));  // F at any address
 
-enum { COLUMNS = 256, GROUP = 4 };  // columns a block, rows a group: edge_sdk/ternary.py
-enum { AHEAD = 8192 };              // bytes of prefetch distance: 4 to 16 KiB do equally well
+enum { COLUMNS = 256, FIVES = 320, GROUP = 4 };  // columns a block, rows a group: ternary.py
+
+// Prefetch of weights that are used once: bytes ahead, and the cache to fill (0: the first level,
+// past the others; 2: the second level). Measured, docs/performance.md.
+#ifdef __CLZERO__  // an instruction of AMD's Zen family alone
+enum { AHEAD = 12288, ONCE = 0 };
+#else
+enum { AHEAD = 8192, ONCE = 2 };
+#endif
+enum { TWICE = 2 };  // of weights that several tokens meet: always the second level
+
 enum { ADVANCE, WORK, MEASURE, ACCUMULATE, QUANTISE, ACTIVATE, READ };
 
 typedef struct {
-    const u8 *planes;   // ternary2, [ceil(rows/4), ceil(width/256), 4, 64]
+    const u8 *planes;   // ternary2 or ternary1.6, row group after row group
     const float *norm;  // inner norm weights [width]
     double step;
     i64 rows, width;
+    i64 five;  // 1: ternary1.6, five trits a byte
 } Matrix;
 
 typedef struct {
@@ -50,9 +61,17 @@ typedef struct {
     const float *worth;  // [tokens], what an integer step of each row is worth
     float *out;          // [tokens, out_stride]
     i64 out_stride, add;
+    i32 *exact;  // the integer sums, instead of out; for the self-test
 } Product;
 
 typedef struct Pool Pool;
+
+enum { PRODUCT, MIX, GATES, OUTPUT, CHANNEL, GATED, FINAL, SUM };  // what the tiles compute
+enum { MAX_TILES = 0xffff };                                       // of a region
+
+typedef struct {
+    i64 groups, each;  // groups of rows a tile, tiles a product
+} Cut;
 
 typedef struct {
     i64 op;
@@ -71,10 +90,13 @@ typedef struct {
     s8 *q;         // [3, tokens, stride]
     i32 *sum;      // [3, tokens]
     float *worth;  // [3, tokens]
-    i64 wide, wide2, stride;
+    u8 *tile;      // [threads, tile_bytes], ternary2 of a tile of ternary1.6
+    i64 wide, wide2, stride, tile_bytes;
     const Layer *layer;  // the one that is computed
     Product product[3];
-    i64 products, groups;  // of one parallel region: groups of rows a tile
+    Cut cut;               // of the products under way
+    const Matrix *next;    // the first matrix of the next products
+    i64 next_products;
     const void *source;    // self-test and probe: input and output
     void *target;
     i64 count;

@@ -16,6 +16,7 @@ from tinygrad import Tensor, dtypes
 from edge_sdk.device import Progress
 from edge_sdk.devices.tinygrad.model import MATRIX_ORDER, VECTOR_ORDER
 from edge_sdk.model_file import Model
+from edge_sdk.ternary import TWO
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,11 @@ def load_weights(model: Model, device: str, progress: Progress | None = None) ->
 
     def put_planes(names: list[str]) -> Tensor:
         nonlocal placed
-        planes = [model.matrix(name).planes for name in names]
-        if device == "CPU" and _adjacent(planes):
+        matrices = [model.matrix(name) for name in names]
+        planes = [matrix.planes for matrix in matrices]
+        # Those of another encoding are made here, and would not outlive this function.
+        mapped = all(matrix.encoding == TWO for matrix in matrices)
+        if device == "CPU" and mapped and _adjacent(planes):
             size = sum(p.nbytes for p in planes)
             placed += size
             return Tensor.from_blob(

@@ -12,11 +12,12 @@ import threading
 import weakref
 from collections.abc import Callable
 from functools import partial
+from typing import TypeVar, cast
 
 import numpy as np
 
 from edge_sdk.devices.tinygrad.kernels import Kernels
-from edge_sdk.devices.tinygrad.structures import Op, Pool, Work
+from edge_sdk.devices.tinygrad.structures import Op, Pool, Span, Work
 
 SPINS = 2000
 """How often an idle worker looks for a tile before it sleeps: some tens of microseconds, longer
@@ -26,6 +27,8 @@ _CALLS = {"x86_64": (202, 24), "aarch64": (98, 124), "riscv64": (98, 124)}
 """Machine -> the numbers of Linux's futex and sched_yield."""
 _WAKE = 129
 
+Shared = TypeVar("Shared", bound="ctypes.Structure | ctypes.Array[Span]")
+
 
 class Workers:
     """`threads` - 1 threads that help the one that calls; none where they cannot sleep and wake."""
@@ -34,7 +37,10 @@ class Workers:
         numbers = _CALLS.get(platform.machine()) if sys.platform == "linux" else None
         self.threads = threads if numbers else 1
         """How many threads compute, the caller included."""
-        self.pool = _aligned_pool()
+        self.pool = _aligned(Pool)
+        self._spans = _aligned(Span * self.threads)
+        self.pool.threads = self.threads
+        self.pool.span = ctypes.addressof(self._spans)
         libc = None
         if numbers:
             libc = ctypes.CDLL(None)
@@ -44,12 +50,15 @@ class Workers:
             self.pool.call = ctypes.cast(libc.syscall, ctypes.c_void_p)
         started = [
             threading.Thread(
-                target=_life, args=(kernels, self.pool), name=f"edge-kernel-{index}", daemon=True
+                target=_life,
+                args=(kernels, self.pool, index),
+                name=f"edge-kernel-{index}",
+                daemon=True,
             )
             for index in range(1, self.threads)
         ]
         # Also when Python ends: a worker must not outlive the memory that it waits on.
-        stop = partial(_stop, self.pool, libc, started)
+        stop = partial(_stop, self.pool, self._spans, libc, started)
         self._stop: Callable[[], object] = weakref.finalize(self, stop)
         for thread in started:
             thread.start()
@@ -64,18 +73,20 @@ class Workers:
         self._stop()
 
 
-def _aligned_pool() -> Pool:
-    """A zeroed Pool at a multiple of 64 bytes, so that its three parts do not share cache lines."""
-    memory = np.zeros(ctypes.sizeof(Pool) + 64, np.uint8)
+def _aligned(kind: type[Shared]) -> Shared:
+    """A zeroed `kind` at a multiple of 64 bytes, so that its parts do not share cache lines."""
+    memory = np.zeros(ctypes.sizeof(kind) + 64, np.uint8)
     start = -memory.ctypes.data % 64
-    return Pool.from_buffer(memory.data, start)
+    return cast(Shared, kind.from_buffer(memory.data, start))
 
 
-def _life(kernels: Kernels, pool: Pool) -> None:
-    kernels.call(ctypes.byref(Work(op=Op.WORK, pool=ctypes.pointer(pool))))
+def _life(kernels: Kernels, pool: Pool, index: int) -> None:
+    kernels.call(ctypes.byref(Work(op=Op.WORK, pool=ctypes.pointer(pool), count=index)))
 
 
-def _stop(pool: Pool, libc: ctypes.CDLL | None, started: list[threading.Thread]) -> None:
+def _stop(
+    pool: Pool, spans: object, libc: ctypes.CDLL | None, started: list[threading.Thread]
+) -> None:
     if libc is None or not started:
         return
     pool.stop = 1

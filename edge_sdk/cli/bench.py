@@ -42,6 +42,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--shape", choices=SHAPES, help="random weights of this shape instead; needs no checkpoint"
     )
     parser.add_argument(
+        "--bits", choices=["2", "1.6"], default="2", help="bits a weight of --shape (default: 2)"
+    )
+    parser.add_argument(
         "--device",
         default=os.environ.get("EDGE_DEVICE") or "auto",
         metavar="URI",
@@ -104,7 +107,7 @@ def _model(args: argparse.Namespace) -> Model:
         from edge_sdk.model_file import open_model
         from edge_sdk.random_model import random_model
 
-        return open_model(random_model(args.shape), verify=False)
+        return open_model(random_model(args.shape, args.bits), verify=False)
     from edge_sdk.hub import load_model
 
     return load_model(args.model)

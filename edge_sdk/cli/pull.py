@@ -28,6 +28,12 @@ def run(args: argparse.Namespace) -> int:
     from edge_sdk.hub import pull
 
     with progress_bar() as progress:
-        path = pull(args.repo, name=args.name, embedding=args.embedding, progress=progress)
+        path = pull(
+            args.repo,
+            name=args.name,
+            embedding=args.embedding,
+            bits=args.bits,
+            progress=progress,
+        )
     report(path, args.json)
     return 0

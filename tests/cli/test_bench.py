@@ -67,13 +67,14 @@ def test_threads_are_numbers_with_commas() -> None:
     assert parse_threads("1,2,16") == [1, 2, 16]
 
 
-def test_a_random_model_is_a_sound_file() -> None:
+@pytest.mark.parametrize("bits", ["2", "1.6"])
+def test_a_random_model_is_a_sound_file(bits: str) -> None:
     assert set(OFFERED) == set(SHAPES)
-    path = random_model("tern")
+    path = random_model("tern", bits)
     with open_model(path, verify=True) as model:
         assert model.config == SHAPES["tern"]
         matrix = model.matrix("layers.3.mlp.down_proj")
-        # unpack2 refuses a digit that no weight has.
+        # Unpacking refuses a code that no weight has.
         trits = unpack2(matrix.planes, matrix.shape)
         assert {-1, 0, 1} == set(np.unique(trits).tolist())
-    assert random_model("tern") == path
+    assert random_model("tern", bits) == path

@@ -47,6 +47,15 @@ def test_the_same_model_gives_the_same_bytes(model: Model) -> None:
     assert compile_model(model, chip(), formats=Formats(7)).sha256 != first.sha256
 
 
+def test_five_trits_a_byte_in_the_file_change_nothing(model: Model, tmp_path: Path) -> None:
+    with open_model(packed_model(tmp_path, SMALL, bits="1.6")) as other:
+        assert other.ternary_encoding == "ternary1.6"
+        found = scores(chip(), compile_model(other, chip()).data)
+    expected = scores(chip(), compile_model(model, chip()).data)
+    assert found.sums.tolist() == expected.sums.tolist()
+    assert found.rows.tolist() == expected.rows.tolist()
+
+
 def test_the_programs_have_the_instructions_that_the_budget_counts(model: Model) -> None:
     image = compile_model(model, chip()).data
     boot = Boot.decode(image[:16])

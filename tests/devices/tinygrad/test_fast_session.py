@@ -19,6 +19,7 @@ from edge_sdk.config import ModelConfig
 from edge_sdk.devices.tinygrad import engine
 from edge_sdk.errors import UsageError
 from edge_sdk.random_model import write_random_model
+from tests.devices.tinygrad.conftest import GOLDEN
 
 
 @pytest.fixture
@@ -79,6 +80,43 @@ def test_the_same_bits_at_once_one_by_one_and_on_any_number_of_threads(
         assert np.array_equal(session.feed(ids).logits, expected[-1])
         alone.close()
         session.close()
+
+
+@pytest.mark.parametrize("threads", ["1", "2", "8"])
+def test_the_same_bits_from_two_bits_a_weight_and_from_five_trits_a_byte(
+    cpu: edge_sdk.Device,
+    golden_model: edge_sdk.Model,
+    threads: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("EDGE_THREADS", threads)
+    edge_sdk.convert_checkpoint(GOLDEN, tmp_path / "five.edge", embedding="fp32", bits="1.6")
+    with edge_sdk.load_model(tmp_path / "five.edge") as model:
+        found, expected = cpu.load(model), cpu.load(golden_model)
+        ids = list(range(75))
+        assert np.array_equal(found.logits(ids), expected.logits(ids))
+        for token in range(9):
+            assert np.array_equal(found.feed([token]).logits, expected.feed([token]).logits)
+        assert np.array_equal(found.snapshot().hidden, expected.snapshot().hidden)
+        found.close()
+        expected.close()
+
+
+def test_graph_ops_read_five_trits_a_byte_as_two_bits(
+    golden_model: edge_sdk.Model, tmp_path: Path
+) -> None:
+    edge_sdk.convert_checkpoint(GOLDEN, tmp_path / "five.edge", embedding="fp32", bits="1.6")
+
+    def planes(model: edge_sdk.Model) -> list[np.ndarray]:
+        from edge_sdk.devices.tinygrad.weights import load_weights
+
+        weights = load_weights(model, "CPU")
+        return [planes.numpy() for planes in (*(p for p, _ in weights.layers), weights.head_planes)]
+
+    with edge_sdk.load_model(tmp_path / "five.edge") as model:
+        found, expected = engine.run(planes, model), engine.run(planes, golden_model)
+    assert all(np.array_equal(*pair) for pair in zip(found, expected, strict=True))
 
 
 def test_many_short_tokens_on_more_threads_than_cores(

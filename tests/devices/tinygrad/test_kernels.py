@@ -13,6 +13,7 @@ import pytest
 from edge_sdk.devices.tinygrad import engine
 from edge_sdk.devices.tinygrad.compiler import cpu_features
 from edge_sdk.devices.tinygrad.structures import Matrix, ModelTable, Op, Work
+from edge_sdk.ternary import FIVE, TWO
 
 NEEDS = {"dot_vnni.c": "avx512_vnni", "dot_avx2.c": "avx2", "dot_neon.c": "asimd"}
 """Tier -> the processor's word for what it needs; portable C needs nothing."""
@@ -27,9 +28,14 @@ def load(tiers: tuple[str, ...]) -> Any:
 
 
 def load_in_c(name: str) -> Any:
-    """A tier for instructions that this processor may lack, with their meaning spelled out in C."""
+    """A tier for instructions that this processor may lack, with their meaning spelled out in C.
+
+    "avx2" is the tier that a processor takes which has no more than that.
+    """
     from edge_sdk.devices.tinygrad.kernels import load_source, source
 
+    if name == "avx2":
+        return load_source("#undef __AVXVNNI__\n" + source(("dot_avx2.c",)))
     header = (Path(__file__).parent / f"{name}_in_c.h").read_text()
     if name == "avx512":
         text = source(("dot_vnni.c",)).replace("#include <immintrin.h>", "")
@@ -38,7 +44,9 @@ def load_in_c(name: str) -> Any:
     return load_source(source(("dot_avx2.c",)).replace(include, include + header))
 
 
-IN_C = {"avx512": "AVX512-VNNI", **({"avxvnni": "AVX-VNNI"} if "avx2" in FEATURES else {})}
+IN_C = {"avx512": "AVX512-VNNI"}
+if "avx2" in FEATURES:
+    IN_C |= {"avxvnni": "AVX-VNNI", "avx2": "AVX2"}
 
 
 @pytest.fixture(scope="session", params=[*RUNNABLE, *IN_C])
@@ -54,22 +62,29 @@ def kernels(request: pytest.FixtureRequest) -> Any:
     return found
 
 
+# Widths around whole blocks of 256 and of 320, a remainder of every size, one row, many.
 SHAPES = [(1, 1), (7, 300), (4, 256), (5, 1024), (6, 1300), (3, 6912), (513, 64), (4096, 512)]
+SHAPES += [(5, width) for width in (64, 65, 192, 257, 319, 320, 321, 400, 577, 960, 2560)]
 
 
 @pytest.mark.parametrize(("rows", "width"), SHAPES)
 @pytest.mark.parametrize("tokens", [1, 4, 7])
-def test_int32_accumulators_equal_numpy(kernels: Any, rows: int, width: int, tokens: int) -> None:
+@pytest.mark.parametrize("encoding", [TWO, FIVE])
+def test_int32_accumulators_equal_numpy(
+    kernels: Any, rows: int, width: int, tokens: int, encoding: str
+) -> None:
     from edge_sdk.devices.tinygrad.self_test import accumulate
 
     rng = np.random.default_rng(rows * width + tokens)
     trits = rng.integers(-1, 2, (rows, width)).astype(np.int8)
     q = rng.integers(-127, 128, (tokens, width)).astype(np.int8)
-    assert np.array_equal(accumulate(kernels, q, trits), q.astype(np.int64) @ trits.T)
+    found = accumulate(kernels, q, trits, encoding)
+    assert np.array_equal(found, q.astype(np.int64) @ trits.T)
 
 
-@pytest.mark.parametrize("width", [256, 6912, 1 << 16])
-def test_int32_accumulators_at_the_extremes(kernels: Any, width: int) -> None:
+@pytest.mark.parametrize("width", [256, 6912, 1 << 16, 1 << 18])
+@pytest.mark.parametrize("encoding", [TWO, FIVE])
+def test_int32_accumulators_at_the_extremes(kernels: Any, width: int, encoding: str) -> None:
     """Saturated and zero activations against rows of one sign: the largest sums there are."""
     from edge_sdk.devices.tinygrad.self_test import accumulate
 
@@ -77,8 +92,10 @@ def test_int32_accumulators_at_the_extremes(kernels: Any, width: int) -> None:
     trits = np.broadcast_to(signs, (3, width)).copy()
     q = np.concatenate([127 * signs, 127 * signs[:2]]).repeat(width, axis=1).astype(np.int8)
     expected = q.astype(np.int64) @ trits.T
-    assert np.array_equal(accumulate(kernels, q, trits), expected)
-    assert np.array_equal(accumulate(kernels, q[:1], trits), expected[:1])
+    assert np.array_equal(accumulate(kernels, q, trits, encoding), expected)
+    for token in range(len(q)):
+        one = slice(token, token + 1)
+        assert np.array_equal(accumulate(kernels, q[one], trits, encoding), expected[one])
 
 
 def quantise(kernels: Any, y: np.ndarray, norm: np.ndarray) -> tuple[np.ndarray, int, float]:
