@@ -23,16 +23,12 @@ struct Pool {
     i64 spins;                     // how often a worker looks before it sleeps
     i64 threads;                   // the caller included
     Span *span;                    // [threads]
-    i64 alone, penalty;            // regions left without workers; how many the next time
     // The region.
     const Work *work;
     i64 kind;
 };
 
 enum { WAIT_PRIVATE = 128, WAKE_PRIVATE = 129, PATIENCE = 2000 };
-// A worker whose core is taken by another program holds its tile for milliseconds. After a wait of
-// so many yields the caller goes on alone for a while, each time for longer.
-enum { LATE = 400, LEAST_ALONE = 64, MOST_ALONE = 4096 };
 enum { NEXT_BYTES = 65536 };  // fetched by an idle worker: what memory gives while a norm is taken
 
 static void tile(const Work *work, i64 kind, i64 index, i64 thread);
@@ -126,9 +122,7 @@ static void work_until_stopped(Pool *p, i64 self) {
 // Compute all tiles of a region, at most MAX_TILES, and return when the last is finished.
 static void run_tiles(const Work *work, i64 kind, i64 tiles) {
     Pool *p = work->pool;
-    int one_token = kind == PRODUCT && work->tokens < 4;
-    if (!p || tiles < 2 || (one_token && p->alone > 0)) {
-        if (p && tiles > 1) p->alone--;
+    if (!p || tiles < 2) {
         for (i64 index = 0; index < tiles; index++) tile(work, kind, index, 0);
         return;
     }
@@ -147,15 +141,9 @@ static void run_tiles(const Work *work, i64 kind, i64 tiles) {
         p->call(p->futex, &p->bell, (i64)WAKE_PRIVATE, 0x7fffffffLL);
     }
     help(p, 0, number);
-    i64 looks = 0;
-    while (__atomic_load_n(&p->done, __ATOMIC_ACQUIRE) < (u64)tiles) {
+    for (i64 looks = 0; __atomic_load_n(&p->done, __ATOMIC_ACQUIRE) < (u64)tiles;) {
         // A worker was interrupted in the middle of a tile: leave it the processor.
         if (++looks < PATIENCE) pause_briefly();
         else p->call(p->yield);
     }
-    if (!one_token) return;
-    if (looks > PATIENCE + LATE) {
-        i64 next = 2 * p->penalty + LEAST_ALONE;
-        p->alone = p->penalty = next < MOST_ALONE ? next : MOST_ALONE;
-    } else if (p->penalty) p->penalty--;
 }

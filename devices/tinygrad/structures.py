@@ -76,7 +76,6 @@ class Pool(ctypes.Structure):
         ("call", ctypes.c_void_p),
         *((name, ctypes.c_int64) for name in ("futex", "yield", "spins", "threads")),
         ("span", ctypes.c_void_p),
-        *((name, ctypes.c_int64) for name in ("alone", "penalty")),
         ("work", ctypes.c_void_p),
         ("kind", ctypes.c_int64),
     )
