@@ -125,8 +125,11 @@ class ChatActions(Screen[None]):
 
     @on(Prompt.Refused)
     def explain_refusal(self) -> None:
-        """Say why enter does nothing."""
-        self.notify("Still busy; esc stops it. Your text stays here.")
+        """Say why enter does nothing yet."""
+        if self.ready:
+            self.notify("Still busy; esc stops it. Your text stays here.")
+        else:
+            self.notify("Still starting; your question is asked as soon as the model is ready.")
 
     def recall_questions(self) -> None:
         """Let the up key find the questions of earlier runs."""

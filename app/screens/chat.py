@@ -84,6 +84,7 @@ class ChatScreen(ChatActions):
         """Paint first, then open the device: both timers read what the engine's thread tells."""
         self.set_interval(DRAIN_SECONDS, self._drain_soon)
         self.set_interval(METER_SECONDS, self.show_facts)
+        self.prompt.focus()
         self.call_after_refresh(self.engine.start)
 
     def _drain_soon(self) -> None:
@@ -171,12 +172,15 @@ class ChatScreen(ChatActions):
             self.query_one("#where", Static).update(printable(where, newlines=False))
         self.query_one(Transcript).greet(GREETING)
         self._lost, self.failure, self.exit_code = False, None, 0
-        if not self.ready:
+        first = not self.ready
+        if first:
             self.ready = True
             self.prompt.disabled = False
             self.prompt.focus()
             self.recall_questions()
         self.set_doing("")
+        if first:
+            self.prompt.submit_refused()
 
     async def _finish(self, event: Answered) -> None:
         self.facts.figures, self.exit_code = event.figures, 0

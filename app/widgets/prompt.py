@@ -37,7 +37,6 @@ class Prompt(TextArea):
     def __init__(self) -> None:
         super().__init__(
             id="prompt",
-            disabled=True,
             tab_behavior="focus",
             compact=True,
             highlight_cursor_line=False,
@@ -45,6 +44,7 @@ class Prompt(TextArea):
         )
         self.accepts = False
         """Whether enter sends now."""
+        self._refused = ""
         self.remembers = True
         """Whether what is sent can be called back with the up key."""
         self._was_empty = True
@@ -85,7 +85,14 @@ class Prompt(TextArea):
             self.accepts = False
             self.post_message(self.Submitted(text))
         elif text:
+            self._refused = text
             self.post_message(self.Refused())
+
+    def submit_refused(self) -> None:
+        """Send what enter was pressed for while it was not taken, if it stands there unchanged."""
+        if self._refused and self._refused == printable(self.text).strip():
+            self.action_submit()
+        self._refused = ""
 
     def action_newline(self) -> None:
         """Break the line."""

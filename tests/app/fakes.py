@@ -203,11 +203,14 @@ def engine(
     device: FakeDevice | None = None,
     *,
     opening: EdgeError | None = None,
+    gate: threading.Event | None = None,
 ) -> Engine:
-    """An engine whose three doors lead to fakes; `opening` is raised by the first."""
+    """An engine whose doors lead to fakes; the first waits for `gate` and raises `opening`."""
     chat, device = chat or FakeChat(), device or FakeDevice()
 
     def open_device(uri: str) -> Any:
+        if gate is not None:
+            gate.wait(30)
         if opening is not None:
             raise opening
         return device

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 
+import pytest
+
 from edge_sdk.app.chat_app import EdgeChatApp
 from edge_sdk.errors import DeviceDisconnected, DeviceNotFound
 from tests.app.conftest import Driver, running
@@ -205,6 +207,28 @@ def test_an_error_while_answering_is_a_sentence_and_the_app_goes_on() -> None:
             await driver.press("ctrl+u")
             await driver.until(lambda: len(driver.transcript.turns) == 1)
             assert chat.turns == []
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("more", "asked"), [("", True), (" and", False)], ids=["sent", "edited"])
+def test_what_is_typed_while_it_starts_is_not_lost(more: str, asked: bool) -> None:
+    async def scenario() -> None:
+        gate = threading.Event()
+        app = EdgeChatApp(engine(FakeChat(["Hi."]), gate=gate))
+        async with app.run_test(size=(100, 30)) as pilot:
+            driver = Driver(app, pilot)
+            assert not app.chat.ready
+            await driver.press(*"Hello", "enter", *(more.replace(" ", "_")))
+            gate.set()
+            await driver.until(lambda: app.chat.ready)
+            await pilot.pause()
+            if asked:
+                await driver.until(lambda: "Hi." in driver.seen())
+                assert driver.prompt.text == ""
+            else:
+                assert driver.prompt.text == "Hello_and"
+                assert not driver.transcript.turns
 
     asyncio.run(scenario())
 
