@@ -6,10 +6,10 @@ It knows the options and the table; edge_sdk.benchmark measures.
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from edge_sdk.cli.options import add_device, add_model
 from edge_sdk.cli.output import format_bytes, print_json, print_table
 from edge_sdk.errors import UsageError
 from edge_sdk.safe_text import printable
@@ -17,7 +17,6 @@ from edge_sdk.safe_text import printable
 if TYPE_CHECKING:
     from edge_sdk.model_file import Model
 
-DEFAULT_MODEL = "tern"
 SHAPES = ("tern", "370m", "1.3b", "2.7b")
 """edge_sdk.random_model.SHAPES, without importing NumPy for `--help`."""
 
@@ -32,24 +31,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog="example: edge-sdk bench --device cpu --shape 370m --threads 1,2",
     )
     what = parser.add_mutually_exclusive_group()
-    what.add_argument(
-        "--model",
-        default=os.environ.get("EDGE_MODEL") or DEFAULT_MODEL,
-        metavar="NAME",
-        help=f"a name or the path of a packed file (default: $EDGE_MODEL, else {DEFAULT_MODEL})",
-    )
+    add_model(what)
     what.add_argument(
         "--shape", choices=SHAPES, help="random weights of this shape instead; needs no checkpoint"
     )
     parser.add_argument(
         "--bits", choices=["2", "1.6"], default="2", help="bits a weight of --shape (default: 2)"
     )
-    parser.add_argument(
-        "--device",
-        default=os.environ.get("EDGE_DEVICE") or "auto",
-        metavar="URI",
-        help="where it runs, e.g. cpu or cuda:0 (default: $EDGE_DEVICE, else auto)",
-    )
+    add_device(parser)
     parser.add_argument(
         "--threads", metavar="N,N", help="CPU: compare these numbers of threads (default: all)"
     )

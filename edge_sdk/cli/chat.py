@@ -9,7 +9,8 @@ import argparse
 import os
 import sys
 
-DEFAULT_MODEL = "tern"
+from edge_sdk.cli.options import add_device, add_model
+
 DEFAULT_MAX_TOKENS = 256
 _SAMPLING = {
     "temperature": (float, "0 takes the likeliest token always"),
@@ -32,18 +33,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog='examples: edge-sdk chat "Hello!"; echo "Hello!" | edge-sdk chat --json',
     )
     parser.add_argument("prompt", nargs="*", metavar="WORD", help="ask this, answer and end")
-    parser.add_argument(
-        "--model",
-        default=os.environ.get("EDGE_MODEL") or DEFAULT_MODEL,
-        metavar="NAME",
-        help=f"a name or the path of a packed file (default: $EDGE_MODEL, else {DEFAULT_MODEL})",
-    )
-    parser.add_argument(
-        "--device",
-        default=os.environ.get("EDGE_DEVICE") or "auto",
-        metavar="URI",
-        help="where it runs, e.g. cpu or cuda:0 (default: $EDGE_DEVICE, else auto)",
-    )
+    add_model(parser)
+    add_device(parser)
     for name, (kind, text) in _SAMPLING.items():
         option = f"--{name.replace('_', '-')}"
         parser.add_argument(option, type=kind, metavar="N" if kind is int else "P", help=text)

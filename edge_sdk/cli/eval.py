@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge_sdk.cli.options import add_device, add_model
 from edge_sdk.cli.output import print_json, print_table
 from edge_sdk.cli.progress import progress_bar, watched
 from edge_sdk.errors import AccessError, UsageError
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from edge_sdk.device import Session
     from edge_sdk.training.corpus import Document
-
-DEFAULT_MODEL = "tern"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -37,18 +35,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "documents, and prove that no prompt stands in the text.",
         epilog="example: edge-sdk eval --model tern --device cpu --save answers.json",
     )
-    parser.add_argument(
-        "--model",
-        default=os.environ.get("EDGE_MODEL") or DEFAULT_MODEL,
-        metavar="NAME",
-        help=f"a name or the path of a packed file (default: $EDGE_MODEL, else {DEFAULT_MODEL})",
-    )
-    parser.add_argument(
-        "--device",
-        default=os.environ.get("EDGE_DEVICE") or "auto",
-        metavar="URI",
-        help="where it runs, e.g. cpu or cuda:0 (default: $EDGE_DEVICE, else auto)",
-    )
+    add_model(parser)
+    add_device(parser)
     parser.add_argument(
         "--temperature", type=float, default=0.0, metavar="T", help="default: 0, the likeliest"
     )

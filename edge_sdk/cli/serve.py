@@ -9,7 +9,8 @@ import argparse
 import os
 import sys
 
-from edge_sdk.cli.chat import DEFAULT_MAX_TOKENS, DEFAULT_MODEL
+from edge_sdk.cli.chat import DEFAULT_MAX_TOKENS
+from edge_sdk.cli.options import add_device, add_model
 from edge_sdk.cli.output import print_json
 from edge_sdk.errors import MissingExtra
 from edge_sdk.safe_text import printable
@@ -27,18 +28,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "are let in, unless --host and a token say otherwise. One answer is written at a time.",
         epilog="client: OpenAI(base_url='http://127.0.0.1:8080/v1', api_key='unused')",
     )
-    parser.add_argument(
-        "--model",
-        default=os.environ.get("EDGE_MODEL") or DEFAULT_MODEL,
-        metavar="NAME",
-        help=f"a name or the path of a packed file (default: $EDGE_MODEL, else {DEFAULT_MODEL})",
-    )
-    parser.add_argument(
-        "--device",
-        default=os.environ.get("EDGE_DEVICE") or "auto",
-        metavar="URI",
-        help="where it runs, e.g. cpu or cuda:0 (default: $EDGE_DEVICE, else auto)",
-    )
+    add_model(parser)
+    add_device(parser)
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)"
     )
