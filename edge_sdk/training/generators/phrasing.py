@@ -1,8 +1,6 @@
-"""A tiny grammar of wordings, and the ways in which people type them.
+"""The ways in which people type what they say.
 
-It knows alternatives and spelling; it does not know what is said.
-
-    (Hi|Hello)( there|), {name}!     one of each bracket is taken, then the slots are filled
+It knows frames, spelling and marks; it does not know what is said.
 """
 
 from __future__ import annotations
@@ -11,10 +9,12 @@ import re
 from collections.abc import Sequence
 from random import Random
 
-_INNERMOST = re.compile(r"\(([^()]*)\)")
+from edge_sdk.training.generators import wrapping
+from edge_sdk.training.generators.grammar import expand, listed, lower_first, pick, with_article
+
+__all__ = ["ask", "expand", "listed", "lower_first", "pick", "rough", "with_article"]
+
 _SMALL_WORD = re.compile(r"\b[a-z]{3,}\b")
-_BEFORE_MARK = re.compile(r" +([.?!,])")
-_SPACES = re.compile(r" {2,}")
 _LEADS = (
     "please ",
     "hey, ",
@@ -26,38 +26,6 @@ _LEADS = (
     "quick question: ",
     "tern, ",
 )
-_FRAMES = (
-    "I would like to know: {q}",
-    "Just curious: {q}",
-    "My friend asks: {q}",
-    "Let me ask you this: {q}",
-    "One more thing: {q}",
-    "Here is a question: {q}",
-    "I keep forgetting this: {q}",
-    "Tell me, {q}",
-    "I have a question. {Q}",
-    "Help me with this one: {q}",
-    "I was asking myself: {q}",
-    "Say, {q}",
-    "May I ask something? {Q}",
-    "Another question: {q}",
-    "For school: {q}",
-    "Listen, {q}",
-    "{Q} Do you know?",
-    "{Q} I forgot.",
-    "{Q} Any idea?",
-    "{Q} Tell me please.",
-    "{Q} I need to know.",
-    "{Q} I am curious.",
-    "{Q} Thanks!",
-    "{Q} Answer in one sentence.",
-    "{Q} Be short, please.",
-    "{Q} My son wants to know.",
-    "{Q} Just tell me.",
-    "I am not sure about this. {Q}",
-    "Now then. {Q}",
-)
-"""What people say around a question."""
 _SHORT_FORMS = (
     ("what is", "what's"),
     ("What is", "What's"),
@@ -72,36 +40,29 @@ _SHORT_FORMS = (
 )
 
 
-def expand(template: str, rng: Random, **slots: str) -> str:
-    """One sentence of `template`: brackets chosen from the inside out, then `{slot}`s filled."""
-    while match := _INNERMOST.search(template):
-        chosen = rng.choice(match[1].split("|"))
-        template = template[: match.start()] + chosen + template[match.end() :]
-    text = (template.format_map(slots) if slots else template).strip()
-    # A last alternative that is empty leaves a space behind.
-    text = _SPACES.sub(" ", _BEFORE_MARK.sub(r"\1", text))
-    return text[:1].upper() + text[1:]
-
-
-def pick(templates: Sequence[str], rng: Random, **slots: str) -> str:
-    """`expand` of one of `templates`."""
-    return expand(rng.choice(templates), rng, **slots)
-
-
 def ask(templates: Sequence[str], rng: Random, **slots: str) -> str:
     """`pick` for a user's turn: as people type, often in small letters or without a mark."""
     return rough(pick(templates, rng, **slots), rng, kept=tuple(slots.values()))
 
 
 def rough(text: str, rng: Random, kept: Sequence[str] = ()) -> str:
-    """A user's turn as typed: case, punctuation, short forms, a lead-in, rarely a slip.
+    """A user's turn as typed: frame, word order, case, punctuation, short forms, rarely a slip.
 
     kept: parts without slips, because the answer holds them too.
     """
-    if rng.random() < 0.03:
+    asks = text.endswith("?")
+    if rng.random() < 0.3:
+        text = wrapping.recast(text, rng)
+    if rng.random() < 0.25:
+        text = wrapping.reword(text, rng, kept)
+    if rng.random() < 0.05:
         text = _slip(text, rng, kept)
-    if text.endswith("?") and rng.random() < 0.1:
-        text = rng.choice(_FRAMES).format(q=lower_first(text), Q=text)
+    if rng.random() < 0.08:
+        text = wrapping.shorten(text, rng, kept)
+    if asks and rng.random() < 0.25:
+        text = wrapping.surround(text, rng)
+    elif not asks and re.fullmatch(r"[^.?!]{8,70}\.", text) and rng.random() < 0.15:
+        text = wrapping.remark(text, rng)
     if rng.random() < 0.3:
         for full, short in _SHORT_FORMS:
             text = text.replace(full, short)
@@ -111,25 +72,10 @@ def rough(text: str, rng: Random, kept: Sequence[str] = ()) -> str:
     if rng.random() < 0.35:
         text = text.lower()
     if rng.random() < 0.3:
-        text = text.rstrip(".?!")
+        text = text.rstrip(".?!") or text
     elif text.endswith(".") and rng.random() < 0.08:
         text = text[:-1] + "!"
-    return text
-
-
-def lower_first(text: str) -> str:
-    """`text` to follow other words: its first letter small, unless it is the word I."""
-    return text if re.match(r"I\b", text) else text[:1].lower() + text[1:]
-
-
-def with_article(noun: str) -> str:
-    """ "owl" -> "an owl"."""
-    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
-
-
-def listed(words: Sequence[str], last: str = "and") -> str:
-    """ "a", "a and b", "a, b and c"."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
+    return text.strip()
 
 
 def _slip(text: str, rng: Random, kept: Sequence[str]) -> str:
@@ -150,5 +96,5 @@ def _slip(text: str, rng: Random, kept: Sequence[str]) -> str:
     if not places:
         return text
     at = rng.choice(places)
-    kept = text[at + 1] + text[at] if rng.random() < 0.5 else text[at + 1]
-    return text[:at] + kept + text[at + 2 :]
+    put = text[at + 1] + text[at] if rng.random() < 0.5 else text[at + 1]
+    return text[:at] + put + text[at + 2 :]
