@@ -1,7 +1,8 @@
 """Measures training steps of one shape: plain, compiled, and fused with and without recomputation.
 
 It knows clocks and peak memory; it does not know data: ids are random. Every figure is of whole
-steps: forward, backward, clipping and AdamW, float32 master weights, bfloat16 products on CUDA.
+steps: forward, backward, clipping and AdamW, float32 master weights, bfloat16 products on CUDA. A
+captured step is one CUDA graph: the host launches once where it would launch thousands of kernels.
 """
 
 from __future__ import annotations
@@ -37,17 +38,21 @@ class Variant:
     compiled: bool
     fused: bool
     recompute: str = "none"
-    grows: bool = True
+    captured: bool = False
+    """Whether the whole step is one CUDA graph; measured on CUDA only."""
+    grows: bool = False
     """Whether the largest number of rows that fits is looked for, too."""
 
 
 VARIANTS = (
-    Variant("unfused eager", compiled=False, fused=False),
-    Variant("unfused compiled", compiled=True, fused=False),
-    Variant("fused eager", compiled=False, fused=True, grows=False),
-    Variant("fused", compiled=True, fused=True),
-    Variant("fused, GLU recomputed", compiled=True, fused=True, recompute="glu", grows=False),
-    Variant("fused, blocks recomputed", compiled=True, fused=True, recompute="block"),
+    Variant("unfused eager", compiled=False, fused=False, grows=True),
+    Variant("unfused compiled", compiled=True, fused=False, grows=True),
+    Variant("fused eager", compiled=False, fused=True),
+    Variant("fused compiled", compiled=True, fused=True),
+    Variant("fused, captured", compiled=True, fused=True, captured=True, grows=True),
+    Variant("the same, GLU recomputed", True, True, "glu", captured=True),
+    Variant("blocks recomputed, not captured", True, True, "block"),
+    Variant("the same, captured", True, True, "block", captured=True, grows=True),
 )
 """The first is what the others are compared with."""
 
@@ -66,8 +71,9 @@ def bench(
 ) -> dict[str, Any]:
     """Measure every variant at every number of rows, and at the largest that fits.
 
-    Returns `results`, one a measurement: variant, rows, tokens_per_second, peak_bytes (None on a
-    CPU), the ratios `speed` and `memory` to the first variant at the same rows; or `failed`.
+    Returns `results`, one a measurement: variant, rows, tokens_per_second, peak_bytes (in use) and
+    reserved_bytes (held by torch; both None on a CPU), the ratios `speed` and `memory` to the first
+    variant at the same rows; or `failed`.
     Raises UsageError for an unknown shape, DeviceNotFound where the shape needs a GPU.
     """
     if shape not in SHAPES:
@@ -89,6 +95,8 @@ def bench(
         )
     results: list[dict[str, Any]] = []
     for variant in variants:
+        if variant.captured and device.type != "cuda":
+            continue
         sizes = list(rows)
         if largest and variant.grows and device.type == "cuda":
             sizes += _doubled(max(rows))
@@ -124,14 +132,20 @@ def _measure(
     """One measurement; memory that does not suffice is a result too."""
     result: dict[str, Any] = {"variant": variant.name, "rows": rows}
     try:
-        step = _prepare(SHAPES[shape], device, variant, rows, length)
         started = time.perf_counter()
+        step = _prepare(SHAPES[shape], device, variant, rows, length)
         for _ in range(WARM_STEPS):
             step()
         _wait(device)
-        result["warm_up_seconds"] = round(time.perf_counter() - started, 1)
         if device.type == "cuda":
+            gc.collect()
+            torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats(device)
+        if variant.captured:
+            step = _captured(step)
+            step()
+        _wait(device)
+        result["warm_up_seconds"] = round(time.perf_counter() - started, 1)
         started = time.perf_counter()
         for _ in range(STEPS):
             loss = step()
@@ -141,6 +155,7 @@ def _measure(
         result["loss"] = float(loss)
         on_gpu = device.type == "cuda"
         result["peak_bytes"] = torch.cuda.max_memory_allocated(device) if on_gpu else None
+        result["reserved_bytes"] = torch.cuda.max_memory_reserved(device) if on_gpu else None
     except torch.cuda.OutOfMemoryError:
         result["failed"] = "out of memory"
     finally:
@@ -161,7 +176,10 @@ def _prepare(
         model.fuse(variant.recompute)
     if variant.compiled:
         compile_blocks(model)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=device.type == "cuda")
+    on_gpu = device.type == "cuda"
+    optimiser = torch.optim.AdamW(
+        model.parameters(), lr=1e-4, fused=on_gpu, capturable=on_gpu and variant.captured
+    )
     ids = torch.randint(4, shape.vocabulary, (rows, length + 1), device=device)
     inputs, targets = ids[:, :-1].contiguous(), ids[:, 1:].contiguous()
     mask = torch.ones(rows, length, dtype=torch.uint8, device=device)
@@ -175,6 +193,19 @@ def _prepare(
         return loss.detach()
 
     return step
+
+
+def _captured(step: Callable[[], torch.Tensor]) -> Callable[[], torch.Tensor]:
+    """`step`, which has run before, as one CUDA graph; its memory counts while it is captured."""
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        loss = step()
+
+    def replay() -> torch.Tensor:
+        graph.replay()
+        return loss
+
+    return replay
 
 
 def compile_blocks(model: LanguageModel) -> None:

@@ -129,7 +129,10 @@ class Block(nn.Module):
         """Whole windows [B, T, d]."""
         x = x + self.attn(self.attn_norm(x), bound, reset, kind)
         if self.recompute == "glu":
-            again: Tensor = checkpoint(self._channels, x, kind, use_reentrant=False)
+            # Nothing is random, so no generator's state is kept (nor could be in a CUDA graph).
+            again: Tensor = checkpoint(
+                self._channels, x, kind, use_reentrant=False, preserve_rng_state=False
+            )
             return again
         return self._channels(x, kind)
 
@@ -195,7 +198,8 @@ class LanguageModel(nn.Module):
         bounds = self.model.bounds()
         for index, layer in enumerate(self.model.layers):
             if layer.recompute == "block":
-                x = checkpoint(layer, x, bounds[index], reset, self.kind, use_reentrant=False)
+                own = (x, bounds[index], reset, self.kind)
+                x = checkpoint(layer, *own, use_reentrant=False, preserve_rng_state=False)
             else:
                 x = layer(x, bounds[index], reset, self.kind)
         hidden: Tensor = self.model.norm(x)

@@ -16,6 +16,7 @@ import torch
 
 from edge_sdk.errors import EdgeError
 from edge_sdk.evaluation import bits
+from edge_sdk.model_file import open_model
 from edge_sdk.training.corpus import Document
 from edge_sdk.training.model import LanguageModel
 
@@ -34,17 +35,20 @@ def compare(
     `by_source` and the `device` that ran the packed file: the CPU, or a GPU where the CPU has no
     compiler. Where neither can, `unavailable` says why.
     """
+    with open_model(packed) as file:
+        spelt = [bits.spell(document, file) for document in bits.choose(held_out, EACH)]
+    model.kind = kind
+    # First, as tinygrad leaves a CUDA context of its own current in this thread.
+    latent = bits.bits_per_byte(spelt, _latent_losses(model))
     reasons = []
     for uri in DEVICES:
         try:
-            spelt, integer = _packed(packed, uri, held_out)
+            integer = _packed(packed, uri, spelt)
             break
         except (EdgeError, ImportError) as error:
             reasons.append(f"{uri}: {error}")
     else:
         return {"unavailable": " ".join(reasons)}
-    model.kind = kind
-    latent = bits.bits_per_byte(spelt, _latent_losses(model))
     sums = [_mean(scores) for scores in (latent, integer)]
     return {
         "latent": sums[0],
@@ -56,10 +60,7 @@ def compare(
     }
 
 
-def _packed(
-    packed: Path, uri: str, held_out: Sequence[Document]
-) -> tuple[list[bits.Spelt], dict[str, dict[str, float]]]:
-    from edge_sdk.model_file import open_model
+def _packed(packed: Path, uri: str, spelt: Sequence[bits.Spelt]) -> dict[str, dict[str, float]]:
     from edge_sdk.registry import open_device
 
     with (
@@ -67,8 +68,7 @@ def _packed(
         open_device(uri) as device,
         closing(device.load(file)) as session,
     ):
-        spelt = [bits.spell(document, file) for document in bits.choose(held_out, EACH)]
-        return spelt, bits.bits_per_byte(spelt, bits.session_losses(session))
+        return bits.bits_per_byte(spelt, bits.session_losses(session))
 
 
 def _latent_losses(model: LanguageModel) -> bits.Losses:
