@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 import psutil
 
 from edge_sdk.device import DeviceInfo, Progress
-from edge_sdk.devices.power import Sensors
+from edge_sdk.devices.power import UNNAMED_GPU, Sensors
 from edge_sdk.devices.tinygrad import engine
 from edge_sdk.errors import OutOfMemory, UnsupportedOperation
 from edge_sdk.model_file import Model
@@ -44,7 +44,8 @@ class TinygradDevice:
         self._index = index
         self._residents: Residents | None = None
         self._cl_residents: ClResidents | None = None
-        self._sensors = Sensors(info.kind, index)
+        unnamed = info.kind == "gpu" and name.startswith(("CL", "WEBGPU"))
+        self._sensors = Sensors(UNNAMED_GPU if unnamed else info.kind, index)
         self._sessions: weakref.WeakSet[AnySession | CudaBatch] = weakref.WeakSet()
         self._closed = False
 
