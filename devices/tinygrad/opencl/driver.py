@@ -1,6 +1,6 @@
 """OpenCL through tinygrad: which devices there are, compiled kernels, memory.
 
-It knows tinygrad's OpenCL back end and six calls of OpenCL; it does not know models. Everything
+It knows tinygrad's OpenCL back end and a few calls of OpenCL; it does not know models. Everything
 here runs on the engine thread.
 """
 
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from tinygrad import Device, dtypes
 from tinygrad.device import Buffer, BufferSpec, TinyELF
 from tinygrad.runtime.autogen import opencl as cl
-from tinygrad.runtime.ops_cl import CLDevice
+from tinygrad.runtime.ops_cl import CLDevice, cl_errors
 
 from edge_sdk.errors import DeviceDisconnected, DeviceNotFound
 
@@ -139,37 +139,81 @@ class Memory:
             self._buffer.deallocate()
 
 
-class Kernel:
-    """One kernel of a source: buffers first, then int arguments."""
+class Program:
+    """Compiled OpenCL C on one device."""
 
-    def __init__(self, device: str, text: str, name: str, buffers: int, numbers: int) -> None:
-        """Compile (or find in the cache) and load; raises what tinygrad or the driver raises."""
-        signature = tuple(
-            (None, slot, dtypes.uint8 if slot < buffers else dtypes.int32, ())
-            for slot in range(buffers + numbers)
-        )
+    def __init__(self, device: str, text: str, entry: str) -> None:
+        """Compile (or find in the cache) and load; entry: the name of any kernel in it.
+
+        Raises what tinygrad or the driver raises.
+        """
         opened = Device[device]
-        self._program = opened.runtime(
-            TinyELF(text.encode(), name, opened.renderer.target, signature)
-        )
+        # Without a signature: tinygrad's own launch, which sets every argument anew, is not used.
+        self._loaded = opened.runtime(TinyELF(text.encode(), entry, opened.renderer.target, ()))
 
-    def run(
-        self, groups: tuple[int, int], items: int, memory: tuple[Memory, ...], *numbers: int
+    def bind(
+        self,
+        name: str,
+        groups: tuple[int, int],
+        items: int,
+        memory: tuple[Memory, ...],
+        numbers: tuple[int, ...],
+    ) -> Launch:
+        """groups[0] x groups[1] groups of `items` work-items; buffers first, then int arguments."""
+        return Launch(self._loaded, name, groups, items, memory, numbers)
+
+
+class Launch:
+    """A kernel with all its arguments, to be asked for again and again."""
+
+    def __init__(
+        self,
+        loaded: Any,
+        name: str,
+        groups: tuple[int, int],
+        items: int,
+        memory: tuple[Memory, ...],
+        numbers: tuple[int, ...],
     ) -> None:
-        """Ask for groups[0] x groups[1] groups of `items` work-items; does not wait."""
-        handles = [piece.handle for piece in memory]
-        _checked(
-            lambda: self._program(
-                *handles, global_size=(*groups, 1), local_size=(items, 1, 1), vals=numbers
+        status = ctypes.c_int32()
+        self._loaded = loaded  # owns the code
+        self._kernel = cl.clCreateKernel(loaded.program, name.encode(), status)
+        _check(status.value)
+        values = [*(piece.handle for piece in memory), *map(ctypes.c_int32, numbers)]
+        for index, value in enumerate(values):
+            size = ctypes.sizeof(value)
+            _check(cl.clSetKernelArg(self._kernel, index, size, ctypes.byref(value)))
+        self._total = (ctypes.c_size_t * 2)(groups[0] * items, groups[1])
+        self._group = (ctypes.c_size_t * 2)(items, 1)
+
+    def __call__(self) -> None:
+        """Ask for it; does not wait."""
+        queue = self._loaded.dev.queue
+        _check(
+            cl.clEnqueueNDRangeKernel(
+                queue, self._kernel, 2, None, self._total, self._group, 0, None, None
             )
         )
+
+    def __del__(self) -> None:
+        if hasattr(self, "_kernel"):
+            cl.clReleaseKernel(self._kernel)
+
+
+def _check(status: int) -> None:
+    if status != 0:
+        raise _lost(f"OpenCL Error {status}: {cl_errors.get(status, 'unknown')}")
 
 
 def _checked(call: Callable[[], object]) -> None:
     try:
         call()
     except RuntimeError as error:
-        raise DeviceDisconnected(
-            f"the GPU stopped answering ({error}).",
-            hint="start the program again, or set EDGE_KERNELS=graph to run without our kernels.",
-        ) from error
+        raise _lost(str(error)) from error
+
+
+def _lost(reason: str) -> DeviceDisconnected:
+    return DeviceDisconnected(
+        f"the OpenCL device stopped answering ({reason}).",
+        hint="start the program again, or set EDGE_KERNELS=graph to run without our kernels.",
+    )

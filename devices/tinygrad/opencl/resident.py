@@ -7,6 +7,7 @@ runs on the engine thread, so sessions that share it take turns, one chunk at a 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -17,7 +18,7 @@ from edge_sdk.config import ModelConfig
 from edge_sdk.device import Progress
 from edge_sdk.devices.tinygrad.cuda.layout import Layout, matrices, vectors
 from edge_sdk.devices.tinygrad.fast_model import Weights
-from edge_sdk.devices.tinygrad.opencl.driver import Kernel, Memory
+from edge_sdk.devices.tinygrad.opencl.driver import Launch, Memory, Program
 
 CHUNK = 8
 """Tokens of a prompt that run at once: weights are read once for all of them."""
@@ -25,8 +26,8 @@ LANES, NORM_LANES = 64, 256
 """Work-items of a group: of a product, of a norm (model.cl has the same numbers)."""
 RESIDUAL, GATED, PLAIN = 0, 1, 2
 """Where a norm's input comes from (model.cl)."""
-KERNELS = {"mixer": (7, 2), "product": (6, 7), "gate": (6, 2), "norm": (5, 4)}
-"""Name -> buffers and numbers that it takes."""
+LAUNCHES = 4096
+"""Bound launches that are kept, at most: each pass has eight a layer and two."""
 STEP_O, STEP_DOWN = 3, 5
 
 Floats = npt.NDArray[np.float32]
@@ -50,13 +51,10 @@ class Resident:
         self.users = 0
         self._memory: list[Memory] = []
         try:
-            self._kernels = {
-                tile: {
-                    name: Kernel(device, source(self.config, tile), f"edge_{name}", *counts)
-                    for name, counts in KERNELS.items()
-                }
-                for tile in (1, CHUNK)
+            self._programs = {
+                tile: Program(device, source(self.config, tile), "edge_norm") for tile in (1, CHUNK)
             }
+            self._bound = lru_cache(LAUNCHES)(self._bind)
             self._place_weights(progress)
             d, i = self.layout.row_d, self.layout.row_i
             self.x = self.cleared(CHUNK * d, np.float32)
@@ -80,6 +78,7 @@ class Resident:
 
     def free(self) -> None:
         """Give everything back; a second call does nothing."""
+        self._bound = lru_cache(LAUNCHES)(self._bind)
         for memory in self._memory:
             memory.free()
         self._memory = []
@@ -176,7 +175,10 @@ class Resident:
         numbers: tuple[int, ...],
         tokens: int,
     ) -> None:
-        self._kernels[1 if tokens == 1 else CHUNK][name].run(groups, items, buffers, *numbers)
+        self._bound(1 if tokens == 1 else CHUNK, name, groups, items, buffers, numbers)()
+
+    def _bind(self, tile: int, name: str, *how: Any) -> Launch:
+        return self._programs[tile].bind(f"edge_{name}", *how)
 
     def _step(self, number: int) -> int:
         return 9 * self.layout.row_d + self.layout.row_i + number
