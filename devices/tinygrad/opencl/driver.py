@@ -200,6 +200,11 @@ class Launch:
             cl.clReleaseKernel(self._kernel)
 
 
+def wait(device: str) -> None:
+    """Wait for all that was asked of a device."""
+    _checked(Device[device].synchronize)
+
+
 def _check(status: int) -> None:
     if status != 0:
         raise _lost(f"OpenCL Error {status}: {cl_errors.get(status, 'unknown')}")

@@ -18,7 +18,7 @@ from edge_sdk.config import ModelConfig
 from edge_sdk.device import Progress
 from edge_sdk.devices.tinygrad.cuda.layout import Layout, matrices, vectors
 from edge_sdk.devices.tinygrad.fast_model import Weights
-from edge_sdk.devices.tinygrad.opencl.driver import Launch, Memory, Program
+from edge_sdk.devices.tinygrad.opencl.driver import Launch, Memory, Program, wait
 
 CHUNK = 8
 """Tokens of a prompt that run at once: weights are read once for all of them."""
@@ -100,6 +100,9 @@ class Resident:
             self._norm(self.x, vectors, RESIDUAL, 0, d, width, tokens)
             self.product(self._head, self.logits, 0, 2 * d, self.config.vocab_size, tokens)
             self.logits.read(found)
+        else:
+            # Or a long prompt would be asked for at once: progress and cancel mean work done.
+            wait(self.device)
         return found
 
     def product(
