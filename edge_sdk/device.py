@@ -46,6 +46,8 @@ class DeviceInfo:
     """Bytes that a model could use at most; None where the system does not tell."""
     details: dict[str, str] = field(default_factory=dict)
     """More for a curious reader: compiler, kernel tier, firmware build id."""
+    named_only: bool = False
+    """Whether `auto` passes it over: it is slower than the CPU, or nobody has measured it."""
 
 
 @dataclass(frozen=True)

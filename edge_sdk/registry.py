@@ -75,11 +75,13 @@ def list_devices() -> list[DeviceInfo]:
 def best_of(devices: Iterable[DeviceInfo]) -> DeviceInfo | None:
     """The device among `devices` that `auto` picks; None if none can be used."""
     usable = [info for info in devices if info.usable and info.kind in AUTO_ORDER]
-    return min(usable, key=lambda info: AUTO_ORDER.index(info.kind), default=None)
+    # Any is better than none: the CPU may lack a compiler.
+    order = [(info.named_only, AUTO_ORDER.index(info.kind)) for info in usable]
+    return usable[order.index(min(order))] if usable else None
 
 
 def choose_device() -> DeviceInfo:
-    """The device that `auto` means here: the first usable GPU, else the CPU.
+    """The device that `auto` means here: the first GPU known to be faster than the CPU, else that.
 
     Raises DeviceNotFound that names why each one was passed over.
     """

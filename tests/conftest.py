@@ -53,23 +53,30 @@ def edge_home(
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what is marked `gpu` where there is none, with the reason that the device list gives."""
-    if item.get_closest_marker("gpu"):
-        reason = _why_no_gpu()
-        if reason is not None:
-            pytest.skip(reason)
+    """Skip what is marked `gpu` or `opencl` where there is none, with the device list's reason."""
+    for scheme in ("gpu", "opencl"):
+        marker = item.get_closest_marker(scheme)
+        if marker:
+            reason = _why_not(marker.args[0] if marker.args else scheme)
+            if reason is not None:
+                pytest.skip(reason)
 
 
 @cache
-def _why_no_gpu() -> str | None:
+def _why_not(wanted: str) -> str | None:
+    """Why no device can be used: `gpu` is any that `auto` takes, else it is a URI's scheme."""
     # Here, because asking opens every device and only the tests that are marked need it.
     from edge_sdk import list_devices
 
-    gpus = [info for info in list_devices() if info.kind == "gpu"]
-    if any(info.usable for info in gpus):
-        return None
-    reasons = "; ".join(f"{info.uri}: {info.reason}" for info in gpus)
-    return f"no usable GPU ({reasons or 'none was found'})"
+    devices = list_devices()
+    if wanted == "gpu":
+        found = [info for info in devices if info.kind == "gpu"]
+        usable = any(info.usable and not info.named_only for info in found)
+    else:
+        found = [info for info in devices if info.uri.partition(":")[0] == wanted]
+        usable = any(info.usable for info in found)
+    reasons = "; ".join(f"{info.uri}: {info.reason or 'graph ops'}" for info in found)
+    return None if usable else f"no usable {wanted} device ({reasons or 'none was found'})"
 
 
 def _new_home(compile_cache: Path, factory: pytest.TempPathFactory) -> Path:

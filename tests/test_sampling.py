@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from edge_sdk.device import Candidates
 from edge_sdk.errors import UsageError, VerifyFailed
-from edge_sdk.sampling import Sampler
+from edge_sdk.sampling import Sampler, _largest
 
 INF = float("inf")
 
@@ -49,6 +49,27 @@ def test_penalty_applies_at_temperature_0_and_to_both_signs() -> None:
     off = replace(greedy, repetition_window=0)
     assert off.pick(candidates([4, 3, 1]), recent=[0]) == 0
     assert greedy.pick(candidates([-INF, 3]), recent=[0, 1]) == 1
+
+
+@given(
+    seed=st.integers(0, 1 << 32),
+    size=st.sampled_from([1, 63, 200, 5000, 5001]),
+    count=st.integers(1, 60),
+    values=st.sampled_from([3, 1000, 1 << 24]),
+    ordered=st.booleans(),
+)
+@settings(max_examples=200)
+def test_the_largest_are_those_of_a_full_sort(
+    seed: int, size: int, count: int, values: int, ordered: bool
+) -> None:
+    logits = np.random.default_rng(seed).integers(-values, values, size).astype(np.float32)
+    if ordered:
+        logits.sort()
+    ids = np.arange(size)
+    order = np.lexsort((ids, -logits))[:count]
+    found_ids, found = _largest(ids, logits, count)
+    assert found_ids.tolist() == order.tolist()
+    assert np.array_equal(found, logits[order])
 
 
 def test_top_k_keeps_the_lowest_ids_of_equals() -> None:

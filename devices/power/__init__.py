@@ -23,6 +23,8 @@ from edge_sdk.devices.power.raspberry_pi import RaspberryPi, is_raspberry_pi
 from edge_sdk.telemetry import PowerSource, Reading
 
 SYSFS = Path("/sys")
+UNNAMED_GPU = "unnamed gpu"
+"""A kind: a GPU behind a library that does not tell which card of the system it is."""
 NO_SENSOR = (
     "run on a machine with a power sensor (most virtual machines have none), "
     "or use an external power meter."
@@ -72,7 +74,7 @@ class NoSource:
 
 
 def best_power_source(device_kind: str, index: int = 0, root: Path = SYSFS) -> PowerSource:
-    """The power source (W) for a device of `device_kind` (`cpu`, `gpu`); it never raises.
+    """The power source (W) for a device of `device_kind` (`cpu`, `gpu`, UNNAMED_GPU); never raises.
 
     `index` counts the GPUs as CUDA does; `root` is the sysfs tree, for tests.
     """
@@ -85,9 +87,17 @@ def best_power_source(device_kind: str, index: int = 0, root: Path = SYSFS) -> P
         # Named in a reason only where it is one: elsewhere nobody misses it.
         board = [RaspberryPi(root)] if is_raspberry_pi(root) else []
         return FirstWorking([Rapl(root), *board, Ina3221(root), Ina2xx(root), Battery(root)])
+    if device_kind == UNNAMED_GPU:
+        return NoSource(*_WHICH)
     if device_kind == "gpu":
         return FirstWorking(_cards(index, root))
     return NoSource(f"no power sensor is known for a device of kind {device_kind!r}")
+
+
+_WHICH = (
+    "OpenCL and WebGPU do not tell which card they use",
+    "watch the tool of the card's driver, or name the card itself: cuda:0, amd:0.",
+)
 
 
 def _cards(index: int, root: Path) -> Sequence[AmdGpu | NvmlCard]:
@@ -103,6 +113,7 @@ class Sensors:
 
     def __init__(self, kind: str, index: int = 0, root: Path = SYSFS) -> None:
         self._gpu = _card(index, root) if kind == "gpu" else None
+        self._kind = kind
         self._power = best_power_source(kind, index, root)
         self._load = process.CpuLoad()
 
@@ -114,6 +125,11 @@ class Sensors:
         readings = {"power": self._power.read(), **process.memory()}
         if self._gpu is not None:
             return readings | self._gpu.details()
+        if self._kind == UNNAMED_GPU:
+            units = {"temperature": "°C", "utilisation": "%"}
+            return readings | {
+                name: Reading.unavailable(unit, "none", *_WHICH) for name, unit in units.items()
+            }
         return readings | {
             "temperature": process.cpu_temperature(),
             "utilisation": self._load.read(),

@@ -22,3 +22,9 @@ AMD = TinygradProvider(
 OPENCL = TinygradProvider(
     "opencl", "CL", "gpu", "install the OpenCL driver of your GPU (a package with libOpenCL)."
 )
+WEBGPU = TinygradProvider(
+    "webgpu",
+    "WEBGPU",
+    "gpu",
+    "install Dawn's library libwebgpu_dawn and name its file in the variable WEBGPU_PATH.",
+)

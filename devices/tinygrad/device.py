@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 import psutil
 
 from edge_sdk.device import DeviceInfo, Progress
-from edge_sdk.devices.power import Sensors
+from edge_sdk.devices.power import UNNAMED_GPU, Sensors
 from edge_sdk.devices.tinygrad import engine
 from edge_sdk.errors import OutOfMemory, UnsupportedOperation
 from edge_sdk.model_file import Model
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from edge_sdk.devices.tinygrad.cuda.resident import Resident
     from edge_sdk.devices.tinygrad.cuda.session import CudaSession
     from edge_sdk.devices.tinygrad.fast_session import FastSession
+    from edge_sdk.devices.tinygrad.opencl.path import ClResidents
+    from edge_sdk.devices.tinygrad.opencl.session import ClSession
     from edge_sdk.devices.tinygrad.session import TinygradSession
 
-    AnySession: TypeAlias = FastSession | CudaSession | TinygradSession
+    AnySession: TypeAlias = FastSession | CudaSession | ClSession | TinygradSession
 
 SCRATCH = 64 << 20
 """Bytes beyond the weights that a session may need: activations, logits, programs."""
@@ -41,7 +43,9 @@ class TinygradDevice:
         self._name = name
         self._index = index
         self._residents: Residents | None = None
-        self._sensors = Sensors(info.kind, index)
+        self._cl_residents: ClResidents | None = None
+        unnamed = info.kind == "gpu" and name.startswith(("CL", "WEBGPU"))
+        self._sensors = Sensors(UNNAMED_GPU if unnamed else info.kind, index)
         self._sessions: weakref.WeakSet[AnySession | CudaBatch] = weakref.WeakSet()
         self._closed = False
 
@@ -101,20 +105,34 @@ class TinygradDevice:
             self._residents = Residents(self._name, self._index)
         return self._residents.get(model, progress)
 
-    def _fast(self, model: Model, progress: Progress | None) -> FastSession | CudaSession | None:
-        if self._info.kind != "cpu":
-            resident = self._resident(model, progress)
-            if resident is None:
-                return None
-            from edge_sdk.devices.tinygrad.cuda.session import CudaSession
+    def _fast(
+        self, model: Model, progress: Progress | None
+    ) -> FastSession | CudaSession | ClSession | None:
+        """A session on our kernels; None where this device has none, or they cannot be used."""
+        if self._name == "CPU":
+            from edge_sdk.devices.tinygrad.cores import thread_count
+            from edge_sdk.devices.tinygrad.fast_path import choose
+            from edge_sdk.devices.tinygrad.fast_session import FastSession
 
-            return CudaSession(self, model, resident)
-        from edge_sdk.devices.tinygrad.cores import thread_count
-        from edge_sdk.devices.tinygrad.fast_path import choose
-        from edge_sdk.devices.tinygrad.fast_session import FastSession
+            kernels = choose().kernels
+            return None if kernels is None else FastSession(self, model, kernels, thread_count())
+        if self._name.startswith("CL"):
+            return self._opencl(model, progress)
+        resident = self._resident(model, progress)
+        if resident is None:
+            return None
+        from edge_sdk.devices.tinygrad.cuda.session import CudaSession
 
-        kernels = choose().kernels
-        return None if kernels is None else FastSession(self, model, kernels, thread_count())
+        return CudaSession(self, model, resident)
+
+    def _opencl(self, model: Model, progress: Progress | None) -> ClSession | None:
+        from edge_sdk.devices.tinygrad.opencl.path import ClResidents
+        from edge_sdk.devices.tinygrad.opencl.session import ClSession
+
+        if self._cl_residents is None:
+            self._cl_residents = ClResidents(self._name)
+        resident = self._cl_residents.get(model, progress)
+        return None if resident is None else ClSession(self, model, resident)
 
     def _graph(self, model: Model, progress: Progress | None) -> TinygradSession:
         from edge_sdk.devices.tinygrad.session import TinygradSession
@@ -130,7 +148,7 @@ class TinygradDevice:
             )
 
     def _check_memory(self, model: Model) -> None:
-        if self._info.kind == "cpu":
+        if self._name == "CPU":
             available = psutil.virtual_memory().available
             if model.weight_bytes + SCRATCH > available:
                 raise self._does_not_fit(model, available)
@@ -138,7 +156,7 @@ class TinygradDevice:
             raise self._does_not_fit(model, self._info.memory)
 
     def _does_not_fit(self, model: Model, available: int | None) -> OutOfMemory:
-        needed = model.weight_bytes if self._info.kind == "cpu" else model.planes_bytes
+        needed = model.weight_bytes if self._name == "CPU" else model.planes_bytes
         have = "less" if available is None else f"{available / 1e6:.0f} MB"
         return OutOfMemory(
             f"{model.name} needs {needed / 1e6:.0f} MB of weights and "

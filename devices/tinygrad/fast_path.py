@@ -13,13 +13,12 @@ from functools import cache
 
 from edge_sdk.devices.tinygrad.cores import thread_count
 from edge_sdk.devices.tinygrad.kernels import Kernels, load_kernels
+from edge_sdk.devices.tinygrad.provider import GRAPH_OPS
 from edge_sdk.devices.tinygrad.self_test import check_kernels
 from edge_sdk.errors import UsageError
 
 KERNELS_VARIABLE = "EDGE_KERNELS"
 """`graph` runs models with tinygrad's own ops: slow, but the reference."""
-
-GRAPH_OPS = "graph ops (tinygrad)"
 
 
 @dataclass(frozen=True)

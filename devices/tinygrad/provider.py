@@ -20,6 +20,10 @@ from edge_sdk.uri import DeviceURI
 
 if TYPE_CHECKING:
     from edge_sdk.devices.tinygrad.device import TinygradDevice
+    from edge_sdk.devices.tinygrad.opencl.driver import ClDevice
+
+GRAPH_OPS = "graph ops (tinygrad)"
+"""What `kernels` says where tinygrad's own ops run; here, so that listing imports no tinygrad."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +40,9 @@ class TinygradProvider:
     def discover(self) -> list[DeviceInfo]:
         """One entry for each device of this back end, or one that says why there is none."""
         try:
-            count = len(cuda_devices()) if self.backend == "CUDA" else 1
-            return [self._probe(index) for index in range(max(count, 1))]
+            return [self._probe(index) for index in range(max(self._count(), 1))]
         except EdgeError as error:
-            return [self._unusable(0, error.message, error.hint or self.remedy)]
+            return [self._unusable(0, error.message.rstrip("."), error.hint or self.remedy)]
 
     def open(self, uri: DeviceURI) -> TinygradDevice:
         """Open `cpu`, `cuda`, `cuda:1`, ...
@@ -58,6 +61,12 @@ class TinygradProvider:
         from edge_sdk.devices.tinygrad.device import TinygradDevice
 
         return TinygradDevice(info, self._tinygrad_name(index), index)
+
+    def _count(self) -> int:
+        """How many devices the driver lists; 1 where only opening tells."""
+        if self.backend == "CUDA":
+            return len(cuda_devices())
+        return len(engine.run(_cl_devices)) if self.backend == "CL" else 1
 
     def _index(self, uri: DeviceURI) -> int:
         if not uri.target:
@@ -87,7 +96,12 @@ class TinygradProvider:
             if isinstance(found, EdgeError):
                 return self._unusable(index, found.message.rstrip("."), found.hint or self.remedy)
         try:
+            if self.backend == "CL" and index >= (count := self._count()):
+                listed = f"{count} device" if count == 1 else f"{count} devices"
+                return self._unusable(index, f"OpenCL lists {listed}", self.remedy)
             engine.run(_open_backend, self._tinygrad_name(index))
+        except EdgeError as error:
+            return self._unusable(index, error.message.rstrip("."), error.hint or self.remedy)
         # tinygrad reports a missing driver with nearly every exception type there is.
         except Exception as error:
             text = str(error).strip().splitlines()
@@ -106,8 +120,8 @@ class TinygradProvider:
         )
 
     def _usable(self, index: int) -> DeviceInfo:
-        name, memory = f"tinygrad {self.backend}", None
-        details = {"tinygrad": version("tinygrad"), "kernels": "graph ops (tinygrad)"}
+        name, memory, kind = f"tinygrad {self.backend}", None, self.kind
+        details = {"tinygrad": version("tinygrad"), "kernels": GRAPH_OPS}
         if self.backend == "CPU":
             details |= engine.run(_cpu_kernels)
             name, memory = _cpu_name(), psutil.virtual_memory().total
@@ -119,13 +133,22 @@ class TinygradProvider:
             if index < len(cards):
                 name, memory = cards[index]
             details |= engine.run(_cuda_kernels, self._tinygrad_name(index), index)
+        elif self.backend == "CL":
+            device = engine.run(_cl_devices)[index]
+            name, memory, kind = device.name, device.memory, "gpu" if device.gpu else "cpu"
+            details |= {"driver": f"{device.platform}, {device.version}"}
+            details |= engine.run(_cl_kernels, self._tinygrad_name(index))
+        measured = self.backend == "CPU" or details["kernels"].startswith("fused CUDA")
         return DeviceInfo(
             uri=self._uri(index),
             name=name,
-            kind=self.kind,
+            kind=kind,
             usable=True,
             memory=memory,
             details=details,
+            # Graph ops on an H100 are slower than our kernels on two cores of a CPU. How fast our
+            # OpenCL kernels are on a GPU has not been measured.
+            named_only=not measured,
         )
 
 
@@ -149,6 +172,21 @@ def _cuda_kernels(name: str, index: int) -> dict[str, str]:
     from edge_sdk.devices.tinygrad.cuda.path import choose
 
     choice = choose(name, index)
+    warning = {"warning": choice.warning} if choice.warning else {}
+    return {"kernels": choice.label, **warning}
+
+
+def _cl_devices() -> tuple[ClDevice, ...]:
+    from edge_sdk.devices.tinygrad.opencl.driver import cl_devices
+
+    return cl_devices()
+
+
+def _cl_kernels(name: str) -> dict[str, str]:
+    """The same on an OpenCL device."""
+    from edge_sdk.devices.tinygrad.opencl.path import choose
+
+    choice = choose(name)
     warning = {"warning": choice.warning} if choice.warning else {}
     return {"kernels": choice.label, **warning}
 

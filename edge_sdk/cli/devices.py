@@ -49,7 +49,9 @@ def _memory(info: DeviceInfo) -> str:
 
 def _state(info: DeviceInfo, is_best: bool) -> str:
     if info.usable:
-        return "usable, picked by auto" if is_best else "usable"
+        if is_best:
+            return "usable, picked by auto"
+        return "usable, when named" if info.named_only else "usable"
     return "not usable"
 
 

@@ -36,21 +36,22 @@ def test_json_has_every_field(run_command: Run) -> None:
         "remedy": None,
         "memory": 8_000_000,
         "details": {"compiler": "none", "kernels": "a script"},
+        "named_only": False,
     }
     assert listed[told["auto"]]["usable"]
     assert all(info["usable"] or (info["reason"] and info["remedy"]) for info in told["devices"])
 
 
-@pytest.mark.parametrize("usable", [True, False])
+@pytest.mark.parametrize(("usable", "named_only"), [(True, False), (True, True), (False, False)])
 def test_the_marked_device_is_the_one_that_auto_opens(
-    usable: bool, monkeypatch: pytest.MonkeyPatch
+    usable: bool, named_only: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     devices = [
         DeviceInfo("board:1", "a board", "board", True),
         DeviceInfo("cpu", "a CPU", "cpu", True),
-        DeviceInfo("gpu:0", "a GPU", "gpu", usable),
+        DeviceInfo("gpu:0", "a GPU", "gpu", usable, named_only=named_only),
     ]
     monkeypatch.setattr("edge_sdk.registry.list_devices", lambda: devices)
 
-    assert best_of(devices) == choose_device() == devices[2 if usable else 1]
+    assert best_of(devices) == choose_device() == devices[2 if usable and not named_only else 1]
     assert best_of(devices[:1]) is None

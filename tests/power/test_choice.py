@@ -10,7 +10,13 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from edge_sdk.devices.power import Sensors, best_power_source, process, read_all
+from edge_sdk.devices.power import (
+    UNNAMED_GPU,
+    Sensors,
+    best_power_source,
+    process,
+    read_all,
+)
 from edge_sdk.telemetry import Provenance
 from tests.power.trees import battery, chip, rapl_zone, write
 
@@ -127,3 +133,14 @@ def test_cpu_load_needs_two_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     load = process.CpuLoad()
     assert load.read().value is None
     assert load.read().value == pytest.approx(50.0)
+
+
+def test_a_gpu_that_is_not_told_apart_has_no_other_cards_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_sdk.devices.power._card", lambda *_: pytest.fail("a card was asked"))
+    readings = Sensors(UNNAMED_GPU, root=tmp_path).read()
+    for name in ("power", "temperature", "utilisation"):
+        assert not readings[name].available
+        assert "which card" in (readings[name].reason or "")
+    assert readings["process_memory"].available

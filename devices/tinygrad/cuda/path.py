@@ -17,7 +17,8 @@ from edge_sdk.devices.tinygrad import kernels
 from edge_sdk.devices.tinygrad.cuda.program import TENSOR_ARCH, arch_number, load_program
 from edge_sdk.devices.tinygrad.cuda.resident import Resident
 from edge_sdk.devices.tinygrad.cuda.self_test import check_card, check_sums
-from edge_sdk.devices.tinygrad.fast_path import GRAPH_OPS, graph_wanted
+from edge_sdk.devices.tinygrad.fast_path import graph_wanted
+from edge_sdk.devices.tinygrad.provider import GRAPH_OPS
 from edge_sdk.model_file import Model
 
 

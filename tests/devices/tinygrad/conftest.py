@@ -68,8 +68,34 @@ def fused_session(shared_fused_session: edge_sdk.Session) -> edge_sdk.Session:
     return shared_fused_session
 
 
-@pytest.fixture(params=["fused", "graph"])
+@pytest.fixture(scope="session")
+def opencl(compile_cache: Path) -> Iterator[edge_sdk.Device]:
+    """The first OpenCL device, on our kernels: a GPU, or a CPU through PoCL."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POCL_CACHE_DIR", str(compile_cache / "pocl"))
+        with edge_sdk.open_device("opencl:0") as device:
+            if device.info.details["kernels"] != "fused OpenCL":
+                pytest.fail(f"the fast path was refused: {device.info.details}")
+            yield device
+
+
+@pytest.fixture(scope="session")
+def shared_opencl_session(
+    opencl: edge_sdk.Device, golden_model: edge_sdk.Model
+) -> edge_sdk.Session:
+    """A session on the OpenCL kernels."""
+    return opencl.load(golden_model)
+
+
+@pytest.fixture
+def opencl_session(shared_opencl_session: edge_sdk.Session) -> edge_sdk.Session:
+    """A session on the OpenCL kernels with the zero state."""
+    shared_opencl_session.reset()
+    return shared_opencl_session
+
+
+@pytest.fixture(params=["fused", "graph", pytest.param("opencl", marks=pytest.mark.opencl)])
 def session(request: pytest.FixtureRequest) -> edge_sdk.Session:
-    """Both, one after the other: what holds for a session holds on either path."""
+    """All paths, one after the other: what holds for a session holds on each."""
     chosen: edge_sdk.Session = request.getfixturevalue(f"{request.param}_session")
     return chosen

@@ -20,7 +20,7 @@ from edge_sdk.errors import OutOfMemory, UsageError
 from edge_sdk.model_file import open_model
 from edge_sdk.random_model import write_random_model
 
-pytestmark = pytest.mark.gpu
+pytestmark = pytest.mark.gpu("cuda")
 
 FLIP = 0.3
 """What one rounding that fell the other way may move a logit of golden_small by."""
