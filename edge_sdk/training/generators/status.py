@@ -115,10 +115,15 @@ def exchange(rng: Random, seen: Readings) -> list[str]:
         _which,
     )
     kind = rng.choices(kinds, (8, 6, 3, 2, 1.5, 1, 0.5, 0.5))[0]
-    question, answer = kind(rng, seen)
+    # Without readings the question is one that somebody with readings would ask.
+    question, answer = kind(rng, seen if seen.figures() else _with_backend(rng))
     if seen.figures() or kind is kinds[3]:
         return [question, answer]
     return [question, pick(_NO_LINE, rng)]
+
+
+def _with_backend(rng: Random) -> Readings:
+    return replace(random_readings(rng), backend=rng.choice(list(BACKENDS.values())))
 
 
 def unseen(rng: Random) -> list[str]:
