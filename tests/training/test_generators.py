@@ -111,6 +111,20 @@ def test_half_of_the_verdicts_are_yes_whatever_the_numbers_of_digits() -> None:
         assert len(said) <= 200 or 0.35 < sum(said) / len(said) < 0.65, sizes
 
 
+def test_an_answer_names_no_more_than_its_question_does() -> None:
+    names = {
+        name
+        for section in tables.read_sections("unknown").values()
+        for line in section.get("+", ())
+        for name in line.partition(" ")[2].split("|")
+        if name[0].isupper() and len(name) > 6
+    }
+    for seed in range(1500):
+        question, answer = unknown.exchange(Random(seed), {})
+        for name in names:
+            assert name not in answer or name.lower() in question.lower(), (question, answer)
+
+
 @given(SEEDS)
 def test_sums_are_right(seed: int) -> None:
     turns = numbers.sum_(Random(seed))

@@ -110,6 +110,14 @@ def exchanges(facts: Facts) -> dict[str, Exchange]:
             return recall.mine_and_yours(rng)
         return recall.exchange(rng, between)
 
+    def limits(rng: Random) -> list[str]:
+        turns = unknown.exchange(rng, facts.phrasings)
+        if rng.random() >= 0.25:
+            return turns
+        # A question that can be answered beside one that cannot: what was asked has to decide.
+        known = _answerable(table, rng)
+        return turns + known if rng.random() < 0.5 else known + turns
+
     return {
         "status": status.exchange,
         "recall": plain(recalled),
@@ -118,12 +126,25 @@ def exchanges(facts: Facts) -> dict[str, Exchange]:
         "words": plain(common.word),
         "sums": plain(numbers.sum_),
         "comparisons": plain(comparisons.of_numbers),
-        "unknown": plain(lambda rng: unknown.exchange(rng, facts.phrasings)),
+        "unknown": plain(limits),
         "persona": plain(intents.persona),
         "smalltalk": plain(intents.small_talk),
         "written": plain(written.exchange),
         "storychat": plain(stories.exchange),
     }
+
+
+def _answerable(table: list[countries.Country], rng: Random) -> list[str]:
+    """Something that the model knows or can work out."""
+    makers: tuple[Callable[[Random], list[str]], ...] = (
+        common.exchange,
+        common.word,
+        numbers.sum_,
+        comparisons.of_numbers,
+        lambda rng: countries.exchange(rng, table),
+        intents.persona,
+    )
+    return rng.choice(makers)(rng)
 
 
 def _between(table: list[countries.Country], rng: Random) -> list[str]:
