@@ -44,6 +44,7 @@ CHAT_MIX: Mapping[str, float] = {
     "common": 1.0,
     "words": 1.0,
     "sums": 1.0,
+    "comparisons": 1.0,
     "unknown": 1.0,
     "persona": 1.0,
     "smalltalk": 1.0,

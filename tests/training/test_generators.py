@@ -18,6 +18,7 @@ from edge_sdk.status_line import Readings
 from edge_sdk.training.corpus import Document
 from edge_sdk.training.generators import (
     DOCUMENTS,
+    comparisons,
     countries,
     exchanges,
     generate,
@@ -86,11 +87,42 @@ def test_without_readings_no_figure_is_told(seed: int) -> None:
 @given(SEEDS)
 def test_comparisons_are_right(seed: int) -> None:
     rng = Random(seed)
-    seen = status.random_readings(rng)
-    question, answer = status._compare(rng, seen)
-    told = re.match(r"(?:\w+, )?.*?(\d[\d.]*).*?(?:more|less) than (\d+)\.$", answer)
-    if told and "bulb" not in question:
-        assert ("more than" in answer) == (float(told[1]) > float(told[2])), (question, answer)
+    turns = comparisons.with_limit(rng, status.random_readings(rng)) + comparisons.of_numbers(rng)
+    for question, answer in (turns[:2], turns[2:]):
+        told = re.match(
+            r"\D*?(\d[\d.]*).* (more|less|larger|smaller) than (?:a )?(\d+(?:\.\d)?)", answer
+        )
+        if told:
+            more = told[2] in ("more", "larger")
+            assert more == (float(told[1]) > float(told[3])), (question, answer)
+
+
+def test_half_of_the_verdicts_are_yes_whatever_the_numbers_of_digits() -> None:
+    verdicts: dict[tuple[int, int], list[bool]] = {}
+    rng = Random(0)
+    for _ in range(20_000):
+        _, answer = comparisons.of_numbers(rng)
+        if answer.startswith(("Yes", "No")):
+            first, second = (len(part.split(".")[0]) for part in re.findall(r"\d[\d.]*", answer))
+            verdicts.setdefault((first, second), []).append(answer.startswith("Yes"))
+    frequent = {sizes: said for sizes, said in verdicts.items() if max(sizes) <= 4}
+    assert len([said for said in frequent.values() if len(said) > 50]) >= 14
+    for sizes, said in frequent.items():
+        assert len(said) <= 200 or 0.35 < sum(said) / len(said) < 0.65, sizes
+
+
+def test_an_answer_names_no_more_than_its_question_does() -> None:
+    names = {
+        name
+        for section in tables.read_sections("unknown").values()
+        for line in section.get("+", ())
+        for name in line.partition(" ")[2].split("|")
+        if name[0].isupper() and len(name) > 6
+    }
+    for seed in range(1500):
+        question, answer = unknown.exchange(Random(seed), {})
+        for name in names:
+            assert name not in answer or name.lower() in question.lower(), (question, answer)
 
 
 @given(SEEDS)
@@ -132,7 +164,7 @@ def test_there_is_as_much_as_the_page_on_training_says() -> None:
     assert len(kinds) + len(tables.read_lines("unseen")) >= 30
 
 
-FILES = ("status", "compare", "persona", "smalltalk", "unknown", "recall")
+FILES = ("status", "compare", "readings", "larger", "persona", "smalltalk", "unknown", "recall")
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -140,7 +172,7 @@ def test_each_intent_has_ten_ways_to_ask_and_three_to_answer(name: str) -> None:
     for title, section in tables.read_sections(name).items():
         asked = sum(_ways(line) for mark in "?<" for line in section.get(mark, ()))
         assert asked == 0 or asked >= 10, title
-        for mark in set(section) - set("?<+"):
+        for mark in set(section) - set("?<+>"):
             assert sum(map(_ways, section[mark])) >= 3, (title, mark)
 
 

@@ -15,6 +15,7 @@ from edge_sdk.status_line import Readings, put_before
 from edge_sdk.training.corpus import Document
 from edge_sdk.training.generators import (
     common,
+    comparisons,
     countries,
     intents,
     numbers,
@@ -36,7 +37,8 @@ DOCUMENTS: Mapping[str, int] = {
     "common": 30_000,
     "words": 10_000,
     "sums": 14_000,
-    "unknown": 24_000,
+    "comparisons": 14_000,
+    "unknown": 18_000,
     "persona": 16_000,
     "smalltalk": 14_000,
     "written": 9_000,
@@ -56,7 +58,8 @@ _IN_MIXTURES = {
     "common": 10,
     "words": 3,
     "sums": 6,
-    "unknown": 9,
+    "comparisons": 3,
+    "unknown": 6,
     "persona": 10,
     "smalltalk": 12,
     "written": 6,
@@ -107,6 +110,14 @@ def exchanges(facts: Facts) -> dict[str, Exchange]:
             return recall.mine_and_yours(rng)
         return recall.exchange(rng, between)
 
+    def limits(rng: Random) -> list[str]:
+        turns = unknown.exchange(rng, facts.phrasings)
+        if rng.random() >= 0.25:
+            return turns
+        # A question that can be answered beside one that cannot: what was asked has to decide.
+        known = _answerable(table, rng)
+        return turns + known if rng.random() < 0.5 else known + turns
+
     return {
         "status": status.exchange,
         "recall": plain(recalled),
@@ -114,12 +125,26 @@ def exchanges(facts: Facts) -> dict[str, Exchange]:
         "common": plain(common.exchange),
         "words": plain(common.word),
         "sums": plain(numbers.sum_),
-        "unknown": plain(lambda rng: unknown.exchange(rng, facts.phrasings)),
+        "comparisons": plain(comparisons.of_numbers),
+        "unknown": plain(limits),
         "persona": plain(intents.persona),
         "smalltalk": plain(intents.small_talk),
         "written": plain(written.exchange),
         "storychat": plain(stories.exchange),
     }
+
+
+def _answerable(table: list[countries.Country], rng: Random) -> list[str]:
+    """Something that the model knows or can work out."""
+    makers: tuple[Callable[[Random], list[str]], ...] = (
+        common.exchange,
+        common.word,
+        numbers.sum_,
+        comparisons.of_numbers,
+        lambda rng: countries.exchange(rng, table),
+        intents.persona,
+    )
+    return rng.choice(makers)(rng)
 
 
 def _between(table: list[countries.Country], rng: Random) -> list[str]:
@@ -139,11 +164,13 @@ def _between(table: list[countries.Country], rng: Random) -> list[str]:
 def _chat(source: str, kinds: Mapping[str, Exchange], rng: Random) -> list[str]:
     """One chat of `source`, with a line of readings before its questions or without."""
     seen = status.random_readings(rng)
-    share = 0.88 if source == "status" else 0.3
+    plan = _plan(source, rng)
+    # Questions on readings that are not there have one kind of answer: a few of them are enough.
+    share = 0.87 if "status" in plan else 0.3
     if rng.random() >= share:
         seen = Readings()
     turns: list[str] = []
-    for kind in _plan(source, rng):
+    for kind in plan:
         if kind in ("greeting", "closing"):
             turns += (intents.greeting if kind == "greeting" else intents.closing)(rng)
             continue

@@ -6,23 +6,14 @@ phrasings (clinc) that no small offline model can carry out; it does not know an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from random import Random
 
-from edge_sdk.training.generators.phrasing import ask, pick, rough
+from edge_sdk.training.generators.phrasing import pick, rough
 from edge_sdk.training.generators.tables import read_sections
 
-ANSWER_KINDS = {
-    "personal": "answers_personal",
-    "rare_word": "answers_rare_word",
-    "future": "answers_future",
-    "news": "answers_news",
-    "medicine": "answers_medicine",
-    "law": "answers_law",
-    "action": "answers_action",
-    "long_task": "answers_long_task",
-    "code": "answers_code",
-}
+_SLOT = re.compile(r"\{(\w+)\}")
 REQUESTS = {
     "answers_action": (
         "alarm",
@@ -124,13 +115,30 @@ def exchange(rng: Random, phrasings: Mapping[str, Sequence[str]]) -> list[str]:
     if phrasings and rng.random() < 0.35:
         return _request(rng, phrasings)
     sections = read_sections("unknown")
-    kind = rng.choice([title for title in sections if not title.startswith("answers")])
-    section = sections[kind]
-    slots = {"big": str(rng.randint(130, 9999)), "big2": str(rng.randint(13, 999))}
+    section = sections[rng.choice([title for title in sections if "?" in sections[title]])]
+    slots = {
+        "big": str(rng.randint(130, 9999)),
+        "big2": str(rng.randint(13, 999)),
+        "big3": str(rng.randint(13, 999)),
+        "pct": str(rng.randint(13, 99)),
+    }
     for line in section.get("+", ()):
         slot, _, words = line.partition(" ")
         slots[slot] = rng.choice(words.split("|"))
-    return [ask(section["?"], rng, **slots), answer(rng, ANSWER_KINDS.get(kind, "answers"))]
+    question = pick(section["?"], rng, **slots)
+    named = {slot: word for slot, word in slots.items() if word in question}
+    return [rough(question, rng, kept=tuple(named.values())), _answer(rng, section, named)]
+
+
+def _answer(rng: Random, section: Mapping[str, Sequence[str]], named: Mapping[str, str]) -> str:
+    """An answer that names what was asked for, one of this kind alone, or a general one."""
+    chance = rng.random()
+    fitting = [line for line in section.get("e", ()) if set(_SLOT.findall(line)) <= set(named)]
+    if fitting and chance < 0.45:
+        return pick(fitting, rng, **named)
+    if "!" in section and chance < 0.8:
+        return pick(section["!"], rng)
+    return answer(rng, section.get(">", ("answers",))[0])
 
 
 def answer(rng: Random, section: str = "answers") -> str:
