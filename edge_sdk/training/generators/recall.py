@@ -91,18 +91,18 @@ class Fact:
 def exchange(rng: Random, between: Callable[[Random], list[str]]) -> list[str]:
     """Tell one to three facts, talk of something else (`between`), and ask for them."""
     facts = [any_fact(rng)]
-    for _ in range(rng.choice((0, 0, 0, 1, 1, 2))):
+    for _ in range(rng.choice((0, 0, 0, 0, 1, 1, 2))):
         other = any_fact(rng)
         if not any(_confused(other, fact) for fact in facts):
             facts.append(other)
-    turns = between(rng)[:2] if rng.random() < 0.15 else []
+    turns = between(rng)[:2] if rng.random() < 0.1 else []
     for fact in facts:
         turns += fact.told(rng)
-    for _ in range(rng.choice((0, 0, 0, 1, 1, 2, 3))):
+    for _ in range(rng.choice((0, 0, 0, 0, 1, 1, 1, 2))):
         turns += between(rng)[:2]
     for fact in rng.sample(facts, len(facts)):
         turns += fact.asked(rng)
-    if rng.random() < 0.12:
+    if rng.random() < 0.08:
         turns += [*between(rng)[:2], *rng.choice(facts).asked(rng)]
     return turns
 
