@@ -119,6 +119,21 @@ def test_what_was_told_is_what_is_recalled(seed: int) -> None:
         assert len(part) % 2 == 0 and not any("{" in turn for turn in part)
 
 
+@given(SEEDS)
+def test_capitals_are_said_of_their_own_countries(seed: int) -> None:
+    rng = Random(seed)
+    table = countries.table()
+    country = rng.choice(table)
+    for made in (countries._reverse, countries._two, countries._either, countries._blank):
+        answer = made(rng, country, table)[1].casefold()
+        named = country.name if made is countries._reverse else country.capital
+        assert named.casefold() in answer, answer
+    question, answer = countries._truth(rng, country, table)
+    right = country.capital.casefold() in question.casefold()
+    assert right or answer.startswith("No"), (question, answer)
+    assert answer.startswith(("Yes", "No")) and country.capital in answer
+
+
 @pytest.mark.parametrize("kind", recall._kinds()[0])
 def test_each_kind_of_fact_is_told_and_told_again_in_its_own_words(kind: str) -> None:
     for seed in range(30):

@@ -13,7 +13,7 @@ from functools import cache
 from random import Random
 
 from edge_sdk.training.generators import made_up
-from edge_sdk.training.generators.phrasing import ask, lower_first, pick, rough
+from edge_sdk.training.generators.phrasing import ask, lower_first, pick, rough, with_article
 from edge_sdk.training.generators.tables import read_sections
 
 _OWN = (
@@ -29,7 +29,7 @@ _OWN = (
 _TERN = ("My name is Tern.", "I'm Tern.", "I am Tern.", "I am called Tern.")
 _ALIKE = (
     {"name", "greetme", "thank_by_name", "surname", "fullname", "nickname"},
-    {"home", "street", "travel"},
+    {"home", "street", "travel", "nexttrip"},
     {"word", "number", "code", "password", "friendtold", "line", "room"},
     {"meal", "cooked", "drink"},
     {"thing", "gift", "giver", "clothes", "language"},
@@ -129,7 +129,8 @@ def make(kind: str, rng: Random) -> Fact:
                 slots |= {f"{name}{at}": other for at, other in enumerate(others, 2)}
         plain = [value for name, value in slots.items() if len(name) == 1]
         if len(set(plain)) == len(plain):
-            return Fact(kind, slots | {"y": _turned(slots["v"])})
+            articles = {f"a_{name}": with_article(value) for name, value in slots.items()}
+            return Fact(kind, slots | articles | {"y": _turned(slots["v"])})
 
 
 def unknown(rng: Random) -> list[str]:
