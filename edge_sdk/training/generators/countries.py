@@ -75,7 +75,7 @@ def _answer(rng: Random, topic: str, country: Country) -> str:
     many = " and " in value
     slots = {"plural": "s" if many else "", "are": "are" if many else "is"}
     wordings = read_sections("geography")[topic]["="]
-    return pick(wordings, rng, c=country.name, v=value, **slots).replace("..", ".")
+    return _said(wordings, rng, c=country.name, v=value, **slots)
 
 
 def _reverse(rng: Random, country: Country, _: Sequence[Country]) -> list[str]:
@@ -87,7 +87,7 @@ def _truth(rng: Random, country: Country, countries: Sequence[Country]) -> list[
     section = read_sections("geography")["truth"]
     question = ask(section["?"], rng, v=said, c=country.name)
     yes = said == country.capital
-    return [question, pick(section["=" if yes else "!"], rng, v=country.capital, c=country.name)]
+    return [question, _said(section["=" if yes else "!"], rng, v=country.capital, c=country.name)]
 
 
 def _two(rng: Random, country: Country, countries: Sequence[Country]) -> list[str]:
@@ -108,7 +108,12 @@ def _blank(rng: Random, country: Country, _: Sequence[Country]) -> list[str]:
 
 def _asked(title: str, rng: Random, **slots: str) -> list[str]:
     section = read_sections("geography")[title]
-    return [ask(section["?"], rng, **slots), pick(section["="], rng, **slots)]
+    return [ask(section["?"], rng, **slots), _said(section["="], rng, **slots)]
+
+
+def _said(wordings: Sequence[str], rng: Random, **slots: str) -> str:
+    """`pick` with one full stop after a name that ends with one ("Washington, D.C.")."""
+    return pick(wordings, rng, **slots).replace("..", ".")
 
 
 def _plain(name: str) -> str:
