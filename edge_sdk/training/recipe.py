@@ -40,6 +40,7 @@ class Shape:
 CHAT_MIX: Mapping[str, float] = {
     "status": 1.0,
     "recall": 1.0,
+    "echo": 1.0,
     "countries": 1.0,
     "common": 1.0,
     "words": 1.0,

@@ -20,9 +20,11 @@ from edge_sdk.training.generators import (
     DOCUMENTS,
     comparisons,
     countries,
+    echo,
     exchanges,
     generate,
     intents,
+    made_up,
     numbers,
     recall,
     report,
@@ -149,6 +151,50 @@ def test_what_was_told_is_what_is_recalled(seed: int) -> None:
         assert len(part) % 2 == 0 and not any("{" in turn for turn in part)
 
 
+@given(SEEDS)
+def test_capitals_are_said_of_their_own_countries(seed: int) -> None:
+    rng = Random(seed)
+    table = countries.table()
+    country = rng.choice(table)
+    for made in (countries._reverse, countries._two, countries._either, countries._blank):
+        answer = made(rng, country, table)[1].casefold()
+        named = country.name if made is countries._reverse else country.capital
+        assert named.casefold() in answer, answer
+    question, answer = countries._truth(rng, country, table)
+    assert country.capital in answer
+    assert ".." not in answer
+    if country.name not in country.capital:
+        right = set(_words(country.capital)) <= set(_words(question))
+        assert answer.startswith("Yes" if right else "No"), (question, answer)
+
+
+@pytest.mark.parametrize("kind", recall._kinds()[0])
+def test_each_kind_of_fact_is_told_and_told_again_in_its_own_words(kind: str) -> None:
+    for seed in range(30):
+        rng = Random(f"{kind} {seed}")
+        fact = recall.make(kind, rng)
+        told, answer = fact.told(rng)[0].casefold(), fact.asked(rng)[1].casefold()
+        assert set(_words(fact.slots["v"])) <= set(_words(told)), told
+        assert set(_words(fact.slots["y"])) <= set(_words(answer)), answer
+
+
+@given(SEEDS)
+def test_an_echo_says_only_what_was_said(seed: int) -> None:
+    turns = echo.exchange(Random(seed))
+    assert set(_words(turns[1])) <= set(_words(turns[0])), turns
+    assert turns[3:] in ([], [turns[1]])
+
+
+def test_made_up_names_are_one_word_and_rarely_a_listed_one() -> None:
+    made = {made_up.made_name(Random(seed)) for seed in range(400)}
+    assert all(re.fullmatch("[A-Z][a-z]{2,10}", name) for name in made)
+    assert len(made) > 380 and len(made & set(made_up._real_names())) < 20
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.casefold())
+
+
 def test_a_story_keeps_to_what_was_asked_for() -> None:
     for seed, topic in enumerate(("owl", "pirate", "Yuki") * 20):
         steps, _ = stories.story(Random(seed), topic)
@@ -164,7 +210,10 @@ def test_there_is_as_much_as_the_page_on_training_says() -> None:
     assert len(kinds) + len(tables.read_lines("unseen")) >= 30
 
 
-FILES = ("status", "compare", "readings", "larger", "persona", "smalltalk", "unknown", "recall")
+FILES = (
+    *("status", "compare", "readings", "larger", "persona", "smalltalk", "unknown", "recall"),
+    "geography",
+)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -172,7 +221,7 @@ def test_each_intent_has_ten_ways_to_ask_and_three_to_answer(name: str) -> None:
     for title, section in tables.read_sections(name).items():
         asked = sum(_ways(line) for mark in "?<" for line in section.get(mark, ()))
         assert asked == 0 or asked >= 10, title
-        for mark in set(section) - set("?<+>"):
+        for mark in set(section) - set("?<+:~>"):
             assert sum(map(_ways, section[mark])) >= 3, (title, mark)
 
 

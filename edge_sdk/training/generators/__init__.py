@@ -17,6 +17,7 @@ from edge_sdk.training.generators import (
     common,
     comparisons,
     countries,
+    echo,
     intents,
     numbers,
     recall,
@@ -33,6 +34,7 @@ Exchange = Callable[[Random, Readings], list[str]]
 DOCUMENTS: Mapping[str, int] = {
     "status": 70_000,
     "recall": 34_000,
+    "echo": 12_000,
     "countries": 26_000,
     "common": 30_000,
     "words": 10_000,
@@ -54,6 +56,7 @@ WHOLE = frozenset({"written"})
 _IN_MIXTURES = {
     "status": 14,
     "recall": 8,
+    "echo": 2,
     "countries": 10,
     "common": 10,
     "words": 3,
@@ -121,6 +124,7 @@ def exchanges(facts: Facts) -> dict[str, Exchange]:
     return {
         "status": status.exchange,
         "recall": plain(recalled),
+        "echo": plain(echo.exchange),
         "countries": plain(lambda rng: countries.exchange(rng, table)),
         "common": plain(common.exchange),
         "words": plain(common.word),

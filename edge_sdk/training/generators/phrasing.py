@@ -52,7 +52,7 @@ def rough(text: str, rng: Random, kept: Sequence[str] = ()) -> str:
     """
     asks = text.endswith("?")
     if rng.random() < 0.3:
-        text = wrapping.recast(text, rng)
+        text = wrapping.recast(text, rng, kept)
     if rng.random() < 0.25:
         text = wrapping.reword(text, rng, kept)
     if rng.random() < 0.05:
@@ -60,9 +60,9 @@ def rough(text: str, rng: Random, kept: Sequence[str] = ()) -> str:
     if rng.random() < 0.08:
         text = wrapping.shorten(text, rng, kept)
     if asks and rng.random() < 0.25:
-        text = wrapping.surround(text, rng)
+        text = wrapping.surround(text, rng, kept)
     elif not asks and re.fullmatch(r"[^.?!]{8,70}\.", text) and rng.random() < 0.15:
-        text = wrapping.remark(text, rng)
+        text = wrapping.remark(text, rng, kept)
     if rng.random() < 0.3:
         for full, short in _SHORT_FORMS:
             text = text.replace(full, short)

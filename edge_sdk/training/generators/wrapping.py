@@ -32,7 +32,7 @@ _LONGEST_CLAUSE = 8
 """Words of a clause whose order can be changed and still be read."""
 
 
-def recast(text: str, rng: Random) -> str:
+def recast(text: str, rng: Random, kept: Sequence[str] = ()) -> str:
     """The same question in another form, if it has one that is known; else `text`."""
     if text.endswith("?"):
         forms = [form for form in (_as_thing(text), _as_clause(text)) if form]
@@ -40,24 +40,25 @@ def recast(text: str, rng: Random) -> str:
             section, slots = rng.choice(forms)
             return _frame(section, rng, **slots)
     elif _COMMAND.match(text) and "?" not in text and len(text.split()) <= 2 * _LONGEST_CLAUSE:
-        return _frame("command", rng, ic=lower_first(text.rstrip(_MARKS)))
+        return _frame("command", rng, ic=_inner(text.rstrip(_MARKS), kept))
     return text
 
 
-def surround(text: str, rng: Random) -> str:
+def surround(text: str, rng: Random, kept: Sequence[str] = ()) -> str:
     """`text`, a question, with something before or after it, or both."""
     before = rng.random() < 0.55
     if before:
         lead = _frame("before", rng)
-        text = f"{lead} {lower_first(text) if lead[-1] in ',:' or lead[-1].isalpha() else text}"
+        within = lead[-1] in ",:" or lead[-1].isalpha()
+        text = f"{lead} {_inner(text, kept) if within else text}"
     if not before or rng.random() < 0.25:
         text = f"{text} {_frame('after', rng)}"
     return text
 
 
-def remark(text: str, rng: Random) -> str:
+def remark(text: str, rng: Random, kept: Sequence[str] = ()) -> str:
     """`text`, a statement of one sentence, with a lead or an afterthought."""
-    return _frame("remark", rng, ic=lower_first(text), Q=text)
+    return _frame("remark", rng, ic=_inner(text, kept), Q=text)
 
 
 def reword(text: str, rng: Random, kept: Sequence[str] = ()) -> str:
@@ -86,6 +87,11 @@ def shorten(text: str, rng: Random, kept: Sequence[str] = ()) -> str:
 
     cut = _LITTLE.sub(left, text).strip()
     return cut[:1].upper() + cut[1:] if len(cut.split()) > 1 else text
+
+
+def _inner(text: str, kept: Sequence[str]) -> str:
+    """`text` to stand within a sentence; a name at its beginning keeps its capital."""
+    return text if any(part and text.startswith(part) for part in kept) else lower_first(text)
 
 
 def _frame(section: str, rng: Random, **slots: str) -> str:
