@@ -18,6 +18,7 @@ from edge_sdk.status_line import Readings
 from edge_sdk.training.corpus import Document
 from edge_sdk.training.generators import (
     DOCUMENTS,
+    cast,
     countries,
     exchanges,
     generate,
@@ -118,9 +119,35 @@ def test_what_was_told_is_what_is_recalled(seed: int) -> None:
 
 
 def test_a_story_keeps_to_what_was_asked_for() -> None:
-    for seed, topic in enumerate(("owl", "pirate", "Yuki") * 20):
-        steps, _ = stories.story(Random(seed), topic)
-        assert topic in " ".join(steps)
+    wanted = (("animal", "owl"), ("person", "pirate"), ("person", "queen"), ("child", "Yuki"))
+    wanted += (("thing", "spoon"), ("big", "lighthouse"))
+    for seed, (kind, noun) in enumerate(wanted * 20):
+        rng = Random(seed)
+        hero = cast.subject(rng, kind, noun)
+        told = " ".join(stories.story(rng, stories.Wish(hero=hero)).steps)
+        named = hero.name and told.count(hero.name)
+        assert told.count(noun) >= (1 if named else 2) and hero.look in told, told
+
+
+@given(SEEDS)
+def test_a_story_keeps_to_the_other_hero_and_to_the_place(seed: int) -> None:
+    rng = Random(seed)
+    hero, place = cast.subject(rng, "animal"), ("on the moon", "the moon")
+    other = cast.subject(rng, rng.choice(("thing", "big", "person")))
+    wish = stories.Wish(hero=hero, other=other, place=place)
+    told = " ".join(stories.story(rng, wish).steps).lower()
+    assert other.noun in told and hero.noun in told and "on the moon" in told
+
+
+def test_stories_are_short_and_many() -> None:
+    texts = [stories.text(Random(seed)) for seed in range(400)]
+    lengths = sorted(len(text.split()) for text in texts)
+    assert lengths[0] >= 25 and lengths[-1] <= 175 and 80 <= lengths[200] <= 130
+    assert len(set(texts)) == len(texts)
+    for text in texts:
+        assert not re.search(
+            r"\b(?:a (?!one)[aeio]\w|an (?!hour)[^aeiouAEIOU])|\b(\w+) \1\b", text
+        ), text
 
 
 def test_there_is_as_much_as_the_page_on_training_says() -> None:
