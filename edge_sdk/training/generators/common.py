@@ -41,9 +41,12 @@ def opposite(rng: Random) -> list[str]:
         word, other = row[:2]
         if len(row) == 2 and rng.random() < 0.5:
             word, other = other, word
-        answers = table["1" if rng.random() < 0.12 else "!"]
         slots = {"w": word, "o": other, "O": other}
-        turns += [ask(_parts(table[mark]), rng, **slots), pick(_parts(answers), rng, **slots)]
+        short: list[str] = []
+        if rng.random() < 0.14:
+            short = relations.in_one_word(_parts(table[mark]), other, rng, slots)
+        answer = pick(_parts(table["!"]), rng, **slots)
+        turns += short or [ask(_parts(table[mark]), rng, **slots), answer]
         if rng.random() < 0.75:
             break
     return turns
@@ -66,8 +69,11 @@ def colour(rng: Random) -> list[str]:
         told = f"{thing} is {value}."
         answer = f"Yes, {told}" if right else f"No, {told}"
         return [ask(_parts(table["-"]), rng, **slots), answer]
-    answers = table["1" if rng.random() < 0.08 else "!"]
-    return [ask(_parts(table["?"]), rng, **slots), pick(_parts(answers), rng, **slots)]
+    if plain and rng.random() < 0.12:
+        turns = relations.in_one_word(_parts(table["?"]), value, rng, slots)
+        if turns:
+            return turns
+    return [ask(_parts(table["?"]), rng, **slots), pick(_parts(table["!"]), rng, **slots)]
 
 
 def fact(rng: Random) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
+from edge_sdk.training.generators import relations
 from edge_sdk.training.generators.phrasing import ask, listed, pick
 from edge_sdk.training.generators.tables import read_sections
 
@@ -116,6 +117,10 @@ def _stepped(series: Series, title: str, rng: Random) -> list[str]:
         slots["y"] = rng.choice([one for one in items if not _near(series, at, one)])
         answers = table["="]
     slots |= _capitals(slots)
+    if step in (1, -1) and title != "check after" and rng.random() < 0.07:
+        short = relations.in_one_word(_fitting(table["?"], series), slots["y"], rng, slots)
+        if short:
+            return short
     turns = [_typed(table["?"], rng, series, slots), pick(_parts(answers), rng, **slots)]
     if title in ("after", "before") and rng.random() < 0.25:
         further = at + 2 * step
@@ -157,15 +162,19 @@ def _near(series: Series, at: int, item: str) -> bool:
 
 
 def _typed(lines: tuple[str, ...], rng: Random, series: Series, slots: dict[str, str]) -> str:
+    # A bare "a" would read as an article.
+    typed = pick if series.kind == "letter" else ask
+    return typed(_fitting(lines, series), rng, **slots)
+
+
+def _fitting(lines: tuple[str, ...], series: Series) -> tuple[str, ...]:
+    """Wordings for a series: a letter does not end, and a number is not over."""
     questions = _parts(lines)
     if series.kind in ("letter", "number"):
-        # A letter does not end and a number is not over; a bare "a" would read as an article.
-        questions = tuple(part for part in questions if "{k}" in part and not _of_time(part))
-        if series.kind == "letter":
-            return pick(questions, rng, **slots)
+        return tuple(part for part in questions if "{k}" in part and not _of_time(part))
     if series.kind == "planet":
-        questions = tuple(part for part in questions if not _of_time(part))
-    return ask(questions, rng, **slots)
+        return tuple(part for part in questions if not _of_time(part))
+    return questions
 
 
 def _of_time(part: str) -> bool:

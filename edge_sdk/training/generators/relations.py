@@ -5,7 +5,7 @@ It knows the line formats of relations.txt and yesno.txt; it does not know the f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from random import Random
 
@@ -93,11 +93,21 @@ def exchange(rng: Random) -> list[str]:
     if chance > 0.9 and ("check" in options or "one" in options):
         return _gap(table, slots, rng)
     if "one" in options and chance > 0.82:
-        question = pick(_wordings(table["?"]), rng, **slots)
-        if question.endswith("?"):
-            framed = {"q": lower_first(question), "Q": question}
-            return [ask(_ONE_WORD, rng, **framed), f"{_bare(slots)}."]
+        turns = in_one_word(_wordings(table["?"]), slots["m"], rng, slots)
+        if turns:
+            return turns
     return [_asked(table["?"], rng, slots), _said(table["!"], rng, slots)]
+
+
+def in_one_word(
+    questions: Sequence[str], word: str, rng: Random, slots: Mapping[str, str]
+) -> list[str]:
+    """One of `questions` that asks for a single word, and `word`; empty if it is no question."""
+    question = pick(questions, rng, **slots)
+    if not question.endswith("?"):
+        return []
+    framed = {"q": lower_first(question), "Q": question}
+    return [ask(_ONE_WORD, rng, **framed), f"{_upper(word)}."]
 
 
 def yes_or_no(rng: Random) -> list[str]:
@@ -228,10 +238,6 @@ def _gap(table: Mapping[str, tuple[str, ...]], slots: Mapping[str, str], rng: Ra
     if mark == "..." and left.endswith("...."):
         left = left[:-1]
     return [rough(pick(_GAP, rng, g=left), rng), whole]
-
-
-def _bare(slots: Mapping[str, str]) -> str:
-    return _upper(slots["m"])
 
 
 def _without_article(text: str) -> str:

@@ -158,7 +158,7 @@ def story(rng: Random, wish: Wish | None = None) -> Story:
     wish = wish or Wish()
     bound = wish.place or wish.other or wish.mood or wish.tiny
     kind = wish.hero.kind if wish.hero else ""
-    classic = {"": 0.4, "animal": 0.3, "person": 0.2, "thing": 0.2, "child": 0.6}.get(kind, 0.0)
+    classic = {"": 0.4, "animal": 0.3, "person": 0.08, "thing": 0.2, "child": 0.6}.get(kind, 0.0)
     if not bound and rng.random() < classic:
         return _classic(rng, wish.hero)
     hero = wish.hero or cast.subject(rng)
@@ -282,13 +282,14 @@ def _classic(rng: Random, hero: Subject | None) -> Story:
         steps = [lines[variant] for lines in plot.values()]
         if not pattern or len(re.findall(pattern, " ".join(steps))) >= 3:
             break
+    steps = _introduced(steps)
     kind = hero.kind if hero else ""
     child = hero if hero and kind == "child" else cast.subject(rng, "child")
     friend = next(name for name in cast.names(rng, 2) if name != child.name)
     pet = hero if hero and kind == "animal" else cast.subject(rng, "animal")
     thing = hero if hero and kind == "thing" else cast.subject(rng, "thing")
     slots = _common(rng) | child.pronouns() | {"N": child.name, "t": thing.noun}
-    slots |= {"T": article(thing.bare), "place": cast.place(rng, child)[0]}
+    slots |= {"T": article(thing.bare), "place": cast.place(rng, Subject("big", child.noun))[0]}
     slots |= {
         "place2": rng.choice(("behind the village", "above the sea", "far from home")),
         "place3": rng.choice(("on a lake", "on a wide river", "by the sea")),
@@ -313,6 +314,17 @@ def _classic(rng: Random, hero: Subject | None) -> Story:
     if hero and hero.name and kind == "animal":
         told[0] = f"{hero.name} was {article(hero.bare)}. {told[0]}"
     return Story(told, child.name, True, slots)
+
+
+def _introduced(steps: list[str]) -> list[str]:
+    """The steps, where an animal that nobody has spoken of yet is the hero's."""
+    for at, step in enumerate(steps):
+        if found := re.search(r"(\w+) \{a\}|\{his\} \{a\}|\{A_?\}", step):
+            if found[1] in ("the", "The"):
+                owner = "{his}" if found[1] == "the" else "{His}"
+                step = f"{step[: found.start()]}{owner} {{a}}{step[found.end() :]}"
+            return [*steps[:at], step, *steps[at + 1 :]]
+    return steps
 
 
 def _tale(rng: Random, hero: Subject, wish: Wish) -> Story:
