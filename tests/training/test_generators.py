@@ -19,6 +19,7 @@ from edge_sdk.training.corpus import Document
 from edge_sdk.training.generators import (
     DOCUMENTS,
     cast,
+    common,
     countries,
     exchanges,
     generate,
@@ -224,6 +225,14 @@ def test_little_stories_name_the_numbers_of_the_question(seed: int) -> None:
         figure = re.search(rf"\b{number}\b", question)
         bikes = "bicycle" in question.lower() or "wheel" in question.lower()
         assert figure or bikes or numbers.NUMBERS[int(number)] in question.lower(), question
+
+
+def test_every_maker_of_facts_ends_every_turn() -> None:
+    makers = (common.exchange, common.word, relations.exchange, order.exchange, numbers.sum_)
+    for seed in range(2000):
+        for make in makers:
+            turns = make(Random(seed))
+            assert len(turns) % 2 == 0 and all(turns) and turns[1][-1] in '.!?"', turns
 
 
 def test_claims_about_tables_are_judged_rightly() -> None:

@@ -44,13 +44,18 @@ _CLAIMS = (
 _RIGHT = ("Yes. {S}.", "That's right. {S}.", "Yes, {s}.", "True. {S}.")
 _WRONG = ("No. {S}.", "That's not right. {S}.", "No, {s}.", "Not quite. {S}.")
 _NAME = (
-    "(Name|Tell me|Give me|List|I need) {k} {m}s.",
-    "{k} {m}s(, please|)?",
-    "Can you (name|list|think of) {k} {m}s?",
-    "(What are|Which are|Do you know) {k} {m}s?",
-    "(Some|A few) {m}s, say {k}?",
-    "Examples of {m}s: {k} of them(, please|).",
+    "(Name|Tell me|Give me|List|I need) {k} {m}.",
+    "{k} {m}(, please|)?",
+    "Can you (name|list|think of) {k} {m}?",
+    "(What are|Which are|Do you know) {k} {m}?",
+    "(Some|A few) {m}, say {k}?",
+    "Examples of {m}: {k} of them(, please|).",
 )
+_PLURALS = {
+    "fish": "kinds of fish",
+    "piece of furniture": "pieces of furniture",
+    "piece of clothing": "pieces of clothing",
+}
 _SCALE = (
     "Is {x} {w} than {y}?",
     "Would you say that {x} is {w} than {y}?",
@@ -84,8 +89,8 @@ def exchange(rng: Random) -> list[str]:
     rows, row = _rows(table), rng.choice(_rows(table))
     slots, options = _slots(row), " ".join(table.get("~", ())).split()
     chance = rng.random()
-    if "group" in options and chance < 0.12:
-        return _several(rows, row, rng)
+    if "group" in options and chance < 0.12 and (turns := _several(rows, row, rng)):
+        return turns
     if "check" in options and chance < 0.24:
         return _claim(table, rows, row, rng)
     if "<" in table and chance < 0.5:
@@ -182,20 +187,14 @@ def _said(lines: tuple[str, ...], rng: Random, slots: Mapping[str, str]) -> str:
 
 
 def _several(rows: Rows, row: tuple[str, ...], rng: Random) -> list[str]:
-    """Two or three things of a group."""
+    """Two to four things of a group; empty if there is only one."""
     members = [_without_article(one[0]) for one in rows if one[1] == row[1]]
+    if len(members) < 2:
+        return []
     count = rng.randint(2, min(4, len(members)))
     shown = rng.choice((str(count), ("two", "three", "four")[count - 2]))
-    named = _upper(_without_article(row[1]).replace("piece of", "pieces of"))
-    head, _, tail = lower_first(named).partition(" of ")
-    plural = f"{head} of {tail}" if tail and head.endswith("s") else ""
-    templates = [text.replace("{m}s", "{m}") for text in _NAME] if plural else _NAME
-    noun = plural or _without_article(row[1])
-    if noun == "day of the week":
-        noun, templates = "days of the week", [text.replace("{m}s", "{m}") for text in _NAME]
-    elif noun == "fish":
-        noun, templates = "kinds of fish", [text.replace("{m}s", "{m}") for text in _NAME]
-    question = ask(templates, rng, m=noun, k=shown)
+    noun = _without_article(row[1])
+    question = ask(_NAME, rng, m=_PLURALS.get(noun, f"{noun}s"), k=shown)
     return [question, _upper(listed(rng.sample(members, count))) + "."]
 
 
