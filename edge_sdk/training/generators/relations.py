@@ -65,6 +65,14 @@ _SCALE = (
     "(True or false|Yes or no): {x} is {w} than {y}?",
     "I (think|say|believe) {x} is {w} than {y}. (Am I right|Is that so)?",
     "(My son says|I heard) that {x} is {w} than {y}. Is that (true|so)?",
+    "{X}: {w} than {y}?",
+    "{X} {w} than {y}?",
+    "(Can|Could) {x} be {w} than {y}?",
+    "Of {x} and {y}, {x} is {w}, (right|isn't it)?",
+    "If I compare {x} with {y}, is {x} {w}?",
+    "Does it hold that {x} is {w} than {y}?",
+    "Do you agree that {x} is {w} than {y}?",
+    "Next to {y}, is {x} {w}?",
 )
 _WHICH = (
     "(Which|What) is {w}, {x} or {y}?",
@@ -76,8 +84,21 @@ _WHICH = (
     "(Compare|Take) {x} and {y}. Which is {w}?",
     "There is {x}, and there is {y}. Which is {w}?",
     "(Tell me|Say) which is {w}, {x} or {y}.",
+    "The {w} one: {x} or {y}?",
+    "Who wins if the {w} one wins: {x} or {y}?",
+    "I want the {w} one: {x} or {y}?",
+    "{X} and {y}: which one is {w}?",
+    "I can't decide which is {w}, {x} or {y}. You?",
+    "Pick the {w} of the two: {x} or {y}.",
+    "Would you call {x} or {y} the {w} one?",
+    "My (son|daughter) asks what is {w}, {x} or {y}.",
 )
-_AS = ("Is {x} as {a} as {y}?", "Are {x} and {y} equally {a}?")
+_AS = (
+    "Is {x} as {a} as {y}?",
+    "Are {x} and {y} equally {a}?",
+    "Is {y} just as {a} as {x}?",
+    "{X} and {y}: equally {a}?",
+)
 
 
 def exchange(rng: Random) -> list[str]:
