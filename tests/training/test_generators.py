@@ -18,6 +18,8 @@ from edge_sdk.status_line import Readings
 from edge_sdk.training.corpus import Document
 from edge_sdk.training.generators import (
     DOCUMENTS,
+    cast,
+    common,
     comparisons,
     countries,
     echo,
@@ -26,7 +28,9 @@ from edge_sdk.training.generators import (
     intents,
     made_up,
     numbers,
+    order,
     recall,
+    relations,
     report,
     status,
     stories,
@@ -196,9 +200,35 @@ def _words(text: str) -> list[str]:
 
 
 def test_a_story_keeps_to_what_was_asked_for() -> None:
-    for seed, topic in enumerate(("owl", "pirate", "Yuki") * 20):
-        steps, _ = stories.story(Random(seed), topic)
-        assert topic in " ".join(steps)
+    wanted = (("animal", "owl"), ("person", "pirate"), ("person", "queen"), ("child", "Yuki"))
+    wanted += (("thing", "spoon"), ("big", "lighthouse"))
+    for seed, (kind, noun) in enumerate(wanted * 20):
+        rng = Random(seed)
+        hero = cast.subject(rng, kind, noun)
+        told = " ".join(stories.story(rng, stories.Wish(hero=hero)).steps)
+        named = hero.name and told.count(hero.name)
+        assert told.count(noun) >= (1 if named else 2) and hero.look in told, told
+
+
+@given(SEEDS)
+def test_a_story_keeps_to_the_other_hero_and_to_the_place(seed: int) -> None:
+    rng = Random(seed)
+    hero, place = cast.subject(rng, "animal"), ("on the moon", "the moon")
+    other = cast.subject(rng, rng.choice(("thing", "big", "person")))
+    wish = stories.Wish(hero=hero, other=other, place=place)
+    told = " ".join(stories.story(rng, wish).steps).lower()
+    assert other.noun in told and hero.noun in told and "on the moon" in told
+
+
+def test_stories_are_short_and_many() -> None:
+    texts = [stories.text(Random(seed)) for seed in range(400)]
+    lengths = sorted(len(text.split()) for text in texts)
+    assert lengths[0] >= 25 and lengths[-1] <= 175 and 80 <= lengths[200] <= 130
+    assert len(set(texts)) == len(texts)
+    for text in texts:
+        assert not re.search(
+            r"\b(?:a (?!one)[aeio]\w|an (?!hour)[^aeiouAEIOU])|\b(\w+) \1\b", text
+        ), text
 
 
 def test_there_is_as_much_as_the_page_on_training_says() -> None:
@@ -237,6 +267,68 @@ def _ways(line: str) -> int:
         total = sum(math.prod(map(int, re.findall(r"#(\d+)#", part))) for part in parts)
         line = f"{line[: match.start()]}#{total}#{line[match.end() :]}"
     return math.prod(map(int, re.findall(r"#(\d+)#", line)))
+
+
+def test_each_table_of_facts_has_fifteen_ways_to_ask() -> None:
+    asked = tables.read_sections("relations") | tables.read_sections("order")
+    asked |= {title: tables.read_sections("common")[title] for title in ("opposite", "word")}
+    for title, section in asked.items():
+        least = 5 if title in ("follow", "two before", "number of", "numbers of the body") else 15
+        assert sum(_ways(part) for line in section["?"] for part in line.split(" / ")) >= least, (
+            title
+        )
+
+
+@given(SEEDS)
+def test_the_order_told_is_right(seed: int) -> None:
+    for answer in order.exchange(Random(seed))[1::2]:
+        told = re.fullmatch(r"(?:No, |Yes, )?(\w+) comes (after|before) (\w+)\.", answer)
+        if told:
+            later, earlier = (told[1], told[3]) if told[2] == "after" else (told[3], told[1])
+            series = next(one for one in order.SERIES if told[1].lower() in _small(one.items))
+            items = _small(series.items)
+            after = (items.index(earlier.lower()) + 1) % len(items)
+            assert items[after] == later.lower(), answer
+
+
+def _small(items: tuple[str, ...]) -> list[str]:
+    return [item.lower() for item in items]
+
+
+@given(SEEDS)
+def test_little_stories_name_the_numbers_of_the_question(seed: int) -> None:
+    rng = Random(seed)
+    rng.random()
+    question, answer = numbers._little_story(rng)
+    first, word, second, made = re.findall(r"\d+|plus|minus|times", answer)[:4]
+    assert int(made) == numbers.result(int(first), int(second), word)
+    for number in (first, second):
+        figure = re.search(rf"\b{number}\b", question)
+        bikes = "bicycle" in question.lower() or "wheel" in question.lower()
+        assert figure or bikes or numbers.NUMBERS[int(number)] in question.lower(), question
+
+
+def test_every_maker_of_facts_ends_every_turn() -> None:
+    makers = (common.exchange, common.word, relations.exchange, order.exchange, numbers.sum_)
+    for seed in range(2000):
+        for make in makers:
+            turns = make(Random(seed))
+            assert len(turns) % 2 == 0 and all(turns) and turns[1][-1] in '.!?"', turns
+
+
+def test_claims_about_tables_are_judged_rightly() -> None:
+    for seed, table in enumerate(tables.read_sections("relations").values()):
+        if "check" not in " ".join(table.get("~", ())):
+            continue
+        rng, rows = Random(seed), relations._rows(table)
+        for row in rows * 3:
+            question, answer = relations._claim(table, rows, row, rng)
+            verdict = re.match(r"(?:That's (?:not )?right|Not quite|Yes|No|True)[.,] ", answer)
+            assert verdict, answer
+            told = answer[verdict.end() :].rstrip(".").lower()
+            right = not verdict[0].startswith(("No", "That's not"))
+            assert (told in question.lower()) == right, (question, answer)
+            assert row[1].lower() in told
 
 
 def test_tables_have_no_contradictions() -> None:

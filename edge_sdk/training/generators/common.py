@@ -1,7 +1,6 @@
-"""Facts that everybody knows: calendar, colours, opposites, animals, numbers, letters, words.
+"""Facts that everybody knows: opposites, colours, words and letters, and the other tables.
 
-It knows the tables of opposites.txt, colours.txt, animals.txt, words.txt and facts.txt; each kind
-has many wordings and one true answer.
+It knows the wordings of common.txt; each question has many wordings and one true answer.
 """
 
 from __future__ import annotations
@@ -9,321 +8,140 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from edge_sdk.training.generators import numbers
-from edge_sdk.training.generators.phrasing import ask, listed, pick, with_article
-from edge_sdk.training.generators.tables import read_lines, read_rows
-
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
-PLANETS = ("Mercury", "Venus", "Earth", "Mars", "Jupiter", "Saturn", "Uranus", "Neptune")
-ORDINALS = (
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-    "eleventh",
-    "twelfth",
-)
-_LENGTHS = {"February": "28 days, and 29 in a leap year"} | dict.fromkeys(
-    ("April", "June", "September", "November"), "30 days"
-)
-_MIXES = {
-    ("blue", "yellow"): "green",
-    ("red", "yellow"): "orange",
-    ("red", "blue"): "purple",
-    ("black", "white"): "grey",
-    ("red", "white"): "pink",
-}
+from edge_sdk.training.generators import numbers, order, relations
+from edge_sdk.training.generators.phrasing import ask, pick, with_article
+from edge_sdk.training.generators.tables import read_lines, read_rows, read_sections
 
 
 def exchange(rng: Random) -> list[str]:
     """One question of any kind and its answer, sometimes with a second that refers back."""
-    kinds: tuple[Callable[[Random], list[str]], ...] = (
-        calendar,
-        opposite,
+    makers: tuple[Callable[[Random], list[str]], ...] = (
+        order.exchange,
+        relations.exchange,
+        relations.yes_or_no,
         opposite,
         colour,
-        animal,
-        fact,
-        fact,
         fact,
         numbers.number,
-        numbers.letter,
-        planet,
+        letter,
     )
-    return rng.choice(kinds)(rng)
-
-
-def calendar(rng: Random) -> list[str]:
-    """What comes after or before a day or a month, and how many days a month has."""
-    names, what = ((DAYS, "day"), (MONTHS, "month"))[rng.random() < 0.5]
-    at, step = rng.randrange(len(names)), rng.choice((1, 1, -1))
-    name, other = names[at], names[(at + step) % len(names)]
-    word = "after" if step == 1 else "before"
-    kind = rng.random()
-    if kind < 0.5:
-        questions = (
-            f"(What|Which) {what} (comes|is) (right |){word} {{x}}?",
-            f"(What|Tell me what) comes {word} {{x}}?",
-            f"{{x}}: (what|which {what}) is {word} it?",
-        ) + ((f"(Which|What) {what} follows {{x}}?",) if step == 1 else ())
-        answers = (f"{{y}} comes {word} {{x}}.", f"{{y}} comes {word} {{x}}.", "It is {y}.")
-        turns = [ask(questions, rng, x=name), pick(answers, rng, x=name, y=other)]
-        if rng.random() < 0.35:
-            third = names[(at + 2 * step) % len(names)]
-            follow = (
-                f"And (what comes |){word} that?",
-                f"And {word} {{y}}?",
-                f"And {word} that one?",
-            )
-            turns += [ask(follow, rng, y=other), pick(answers, rng, x=other, y=third)]
-        return turns
-    if kind < 0.65 and what == "day":
-        questions = (
-            "If (today is|it is) {x}( today|), what (day is tomorrow|is tomorrow)?",
-            "Today is {x}. What (day is|is) (it |)tomorrow?",
-            "Today is {x}. (Which|What) day was yesterday?",
-        )
-        question = rng.choice(questions)
-        step = -1 if "yesterday" in question else 1
-        other = names[(at + step) % len(names)]
-        said = "Yesterday was {y}." if step == -1 else "Tomorrow is {y}."
-        return [ask((question,), rng, x=name), pick((said,), rng, y=other)]
-    if kind < 0.8:
-        nth, total = ORDINALS[at], "week" if what == "day" else "year"
-        if rng.random() < 0.5:
-            question = ask((f"(What|Which) is the {nth} {what} of the {total}?",), rng)
-            return [question, f"{name} is the {nth} {what} of the {total}."]
-        question = ask((f"(Which number|What number) is {{x}} in the {total}?",), rng, x=name)
-        return [question, f"{name} is the {nth} {what} of the {total}."]
-    if what == "month":
-        length = _LENGTHS.get(name, "31 days")
-        questions = (
-            "How many days (are in {x}|has {x}|does {x} have)?",
-            "How long is {x}?",
-            "Days in {x}?",
-        )
-        return [ask(questions, rng, x=name), f"{name} has {length}."]
-    questions = (f"(Name|List|What are|Tell me) (all |)the {what}s of the week.",)
-    return [ask(questions, rng), f"{listed(DAYS)}."]
+    return rng.choices(makers, (20, 30, 10, 10, 8, 14, 5, 3))[0](rng)
 
 
 def opposite(rng: Random) -> list[str]:
     """The opposite of a word; sometimes of several after each other."""
-    questions = (
-        "(What is|What's|Tell me|Give me) the opposite of {w}?",
-        "(The |)opposite of {w}?",
-        "(What|Which word) is opposite to {w}?",
-        "(Do you know|Can you tell me) the opposite of {w}?",
-        "If (something|it) is not {w}, what is its opposite?",
-        "What do you call the opposite of {w}?",
-    )
-    answers = (
-        "The opposite of {w} is {o}.",
-        "The opposite of {w} is {o}.",
-        "{O}.",
-        "The opposite of {w} is {o}, (of course|I think).",
-        "{O} is the opposite of {w}.",
-    )
+    table = read_sections("common")["opposite"]
+    if rng.random() < 0.08:
+        word, other = rng.choice(read_rows("opposites"))[:2]
+        slots = {"w": word, "o": other}
+        return [ask(_parts(table["-"]), rng, **slots), pick(_parts(table["="]), rng, **slots)]
     turns: list[str] = []
-    for wordings in (questions, ("And (of |){w}?", "(And|Now|What about) {w}?")):
+    for mark in "?<<":
         row = rng.choice(read_rows("opposites"))
         word, other = row[:2]
         if len(row) == 2 and rng.random() < 0.5:
             word, other = other, word
-        turns += [ask(wordings, rng, w=word), pick(answers, rng, w=word, o=other, O=other)]
-        if rng.random() < 0.7:
+        slots = {"w": word, "o": other, "O": other}
+        short: list[str] = []
+        if rng.random() < 0.14:
+            short = relations.in_one_word(_parts(table[mark]), other, rng, slots)
+        answer = pick(_parts(table["!"]), rng, **slots)
+        turns += short or [ask(_parts(table[mark]), rng, **slots), answer]
+        if rng.random() < 0.75:
             break
     return turns
 
 
 def colour(rng: Random) -> list[str]:
-    """The colour of a thing, or of a mixture."""
-    spelt = rng.choice(("colour", "color"))
-    if rng.random() < 0.2:
-        return _mixture(rng, spelt)
+    """The colour of a thing, a thing of a colour, or whether it has a colour."""
+    table = read_sections("common")["colour"]
     thing, value = rng.choice(read_rows("colours"))
-    questions = (
-        f"(What|Which) {spelt} is {{t}}?",
-        f"(What is|Tell me) the {spelt} of {{t}}?",
-        f"(What|Which) {spelt} does {{t}} have?",
-        f"{spelt} of {{t}}?",
-    )
-    answers = (
-        "{T} is {v}.",
-        "It is {v}.",
-        "{V}.",
-        "{T} is {v}, (I think|as far as I know|of course).",
-    )
     slots = {"t": thing, "T": thing[0].upper() + thing[1:], "v": value, "V": value}
-    return [ask(questions, rng, **slots), pick(answers, rng, **slots)]
-
-
-def _mixture(rng: Random, spelt: str) -> list[str]:
-    (first, second), mixed = rng.choice(list(_MIXES.items()))
-    if rng.random() < 0.5:
-        first, second = second, first
-    questions = (
-        f"(What|Which) {spelt} do you get (from|if you mix) {{a}} and {{b}}?",
-        "(What|Which colour) do {a} and {b} make?",
-        "{a} and {b} mixed?",
-    )
-    answers = ("{a} and {b} make {m}.", "You get {m}.", "Mixed, {a} and {b} give {m}.")
-    slots = {"a": first, "b": second, "m": mixed}
-    return [ask(questions, rng, **slots), pick(answers, rng, **slots)]
-
-
-def animal(rng: Random) -> list[str]:
-    """Sounds, young, legs and homes of animals."""
-    name, sound, young, legs, home = rng.choice(read_rows("animals"))
-    one = with_article(name)
-    kinds: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-        "legs": (
-            ("How many legs (has {one}|does {one} have)?", "(Legs of|Number of legs of) {one}?"),
-            ("{One} has {legs} legs.",),
-        ),
-        "home": (
-            ("Where does {one} live?", "(What|Where) is the home of {one}?"),
-            ("{One} lives {home}.", "It lives {home}."),
-        ),
-    }
-    if sound:
-        kinds["sound"] = (
-            (
-                "(What|Which) sound does {one} make?",
-                "What does {one} say?",
-                "How does {one} sound?",
-            ),
-            ("{One} says {sound}.", "It goes {sound}.", "{Sound}!"),
-        )
-    if young:
-        kinds["young"] = (
-            (
-                "What is (a young|a baby) {name} called?",
-                "What do you call (a baby|a young) {name}?",
-            ),
-            ("A young {name} is called a {young}.".replace("a {young}", with_article(young)),),
-        )
-    questions, answers = kinds[rng.choice(list(kinds))]
-    slots = {
-        "one": one,
-        "One": one[0].upper() + one[1:],
-        "name": name,
-        "legs": legs,
-        "home": home,
-        "sound": sound,
-        "Sound": sound,
-        "young": young,
-    }
-    return [ask(questions, rng, **slots), pick(answers, rng, **slots)]
+    slots["c"] = rng.choice(("colour", "colour", "color"))
+    chance = rng.random()
+    plain = " " not in value
+    if plain and chance < 0.18:
+        return [ask(_parts(table["<"]), rng, **slots), pick(_parts(table[">"]), rng, **slots)]
+    if plain and chance < 0.36:
+        right = rng.random() < 0.5
+        others = ("red", "blue", "green", "yellow", "white", "black", "purple", "orange", "pink")
+        slots["o"] = value if right else rng.choice([one for one in others if one != value])
+        told = f"{thing} is {value}."
+        answer = f"Yes, {told}" if right else f"No, {told}"
+        return [ask(_parts(table["-"]), rng, **slots), answer]
+    if plain and rng.random() < 0.12:
+        turns = relations.in_one_word(_parts(table["?"]), value, rng, slots)
+        if turns:
+            return turns
+    return [ask(_parts(table["?"]), rng, **slots), pick(_parts(table["!"]), rng, **slots)]
 
 
 def fact(rng: Random) -> list[str]:
-    """One of facts.txt."""
-    questions, _, answers = rng.choice(read_lines("facts")).partition(" = ")
-    return [ask(questions.split(" / "), rng), pick(answers.split(" / "), rng)]
+    """A line of facts.txt."""
+    asked, told = rng.choice(read_lines("facts")).split(" = ", 1)
+    answer = pick(_parts((told,)), rng)
+    return [ask(_parts((asked,)), rng), answer]
 
 
-def planet(rng: Random) -> list[str]:
-    """The order of the planets."""
-    at = rng.randrange(8)
-    name, nth = PLANETS[at], ORDINALS[at]
-    if rng.random() < 0.5:
-        questions = (
-            f"(Which|What) is the {nth} planet( from the Sun|)?",
-            f"Name the {nth} planet.",
-        )
-        return [ask(questions, rng), f"{name} is the {nth} planet from the Sun."]
-    step, word = rng.choice(((1, "after"), (-1, "before")))
-    if not 0 <= at + step < 8:
-        return fact(rng)
-    question = ask((f"(Which|What) planet comes {word} {{x}}?",), rng, x=name)
-    return [question, f"{PLANETS[at + step]} comes {word} {name}."]
+def letter(rng: Random) -> list[str]:
+    """The first and the last letter of a word."""
+    word_ = rng.choice(read_rows("words"))[0]
+    title = "first letter" if rng.random() < 0.65 else "last letter"
+    table = read_sections("common")[title]
+    found = word_[0 if title == "first letter" else -1].upper()
+    answer = pick(_parts(table["!"]), rng, w=word_, W=word_.capitalize(), l=found)
+    return [ask(_parts(table["?"]), rng, w=word_), answer]
 
 
 def word(rng: Random) -> list[str]:
-    """What a common word means."""
+    """What a common word means, or which word means something."""
     name, kind, meaning = rng.choice(read_rows("words"))
-    nouns = ("(What is|What's|Explain|Describe) {one}?", "(Do you know|Tell me) what {one} is?")
-    questions = (
-        "What does (the word |){w} mean?",
-        "(Define|Explain)( the word|) {w}.",
-        "(What is|Tell me) the meaning of {w}?",
-        "Meaning of {w}?",
-    )
+    plural = kind == "n" and name.endswith("s") and name not in ("glass",)
+    one = name if plural or name in _MASS.split() or kind != "n" else with_article(name)
+    one = "an hour" if name == "hour" else f"the {name}" if name in _ONLY else one
+    slots = {"w": name, "W": name.capitalize(), "one": one, "m": meaning}
+    slots["One"] = one[:1].upper() + one[1:]
+    tables = read_sections("common")
+    if rng.random() < 0.3:
+        return _word_back(rng, kind, plural, slots)
+    questions = _parts(tables["word"]["?"])
     if kind == "n":
-        plural = name.endswith("s") and name not in ("glass",)
-        one = name if plural or name in _MASS else with_article(name)
+        if not plural:
+            questions += 2 * _parts(tables["word noun"]["?"])
         verb = "are" if plural else "is"
-        question = ask(questions + (nouns if not plural else ()), rng, w=name, one=one)
-        return [question, f"{one[0].upper() + one[1:]} {verb} {meaning}."]
-    if kind == "v":
-        answers = ("To {w} means to {m}.", "To {w} is to {m}.")
-    else:
+        return [ask(questions, rng, **slots), f"{slots['One']} {verb} {meaning}."]
+    answers = ("To {w} means to {m}.", "To {w} is to {m}.")
+    if kind == "a":
         answers = ("{W} means {m}.", "Someone or something {w} is {m}.")
-    question = ask(questions, rng, w=name)
-    return [question, pick(answers, rng, w=name, W=name, m=meaning)]
+    return [ask(questions, rng, **slots), pick(answers, rng, **slots)]
 
 
-_MASS = {
-    "autumn",
-    "bread",
-    "butter",
-    "cheese",
-    "flour",
-    "frost",
-    "fruit",
-    "glass",
-    "honey",
-    "ice",
-    "ink",
-    "jam",
-    "juice",
-    "luggage",
-    "medicine",
-    "milk",
-    "money",
-    "music",
-    "noon",
-    "paint",
-    "paper",
-    "pepper",
-    "rain",
-    "salt",
-    "sand",
-    "silence",
-    "smoke",
-    "snow",
-    "soap",
-    "soil",
-    "soup",
-    "spring",
-    "sugar",
-    "summer",
-    "sunrise",
-    "sunset",
-    "thunder",
-    "weather",
-    "wind",
-    "winter",
-    "wool",
-}
+def _word_back(rng: Random, kind: str, plural: bool, slots: dict[str, str]) -> list[str]:
+    """From a meaning to its word."""
+    tables = read_sections("common")
+    questions = _parts(tables["word back"]["?"])
+    if kind == "n" and not plural:
+        questions += _parts(tables["word back noun"]["?"])
+    asked = slots | ({"m": f"to {slots['m']}"} if kind == "v" else {})
+    verb = "are" if plural else "is"
+    answers: tuple[str, ...] = (f"{{One}} {verb} {{m}}.", "The word is {w}.", "That is {one}.")
+    if plural:
+        answers = answers[:2]
+    elif kind == "v":
+        answers = ("The word is {w}.", "To {w} means to {m}.", "It is the word {w}.")
+    elif kind == "a":
+        answers = ("The word is {w}.", "{W} means {m}.", "It is the word {w}.")
+    return [ask(questions, rng, **asked), pick(answers, rng, **slots)]
+
+
+def _parts(lines: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(part.strip() for line in lines for part in line.split(" / "))
+
+
+_ONLY = {"horizon", "sky", "world", "moon", "sun", "internet"}
+_MASS = (
+    "autumn bread butter cheese electricity flour fog frost fruit glass gravity honey ice ink jam "
+    "juice lightning luggage medicine milk money music noon paint paper pepper rain salt sand "
+    "silence smoke snow soap soil soup spring sugar summer sunrise sunset thunder weather wind "
+    "winter wool yeast"
+)

@@ -1,154 +1,151 @@
-"""Counting, letters and small sums, with many wordings and one true answer.
+"""Counting, comparing and small sums, with many wordings and one true answer.
 
-It knows numbers to a hundred; it does not know other facts.
+It knows numbers to a hundred and the wordings of sums.txt; it does not know other facts.
 """
 
 from __future__ import annotations
 
+import re
 from random import Random
 
-from edge_sdk.training.generators.phrasing import ask, pick
-from edge_sdk.training.generators.tables import read_rows
+from edge_sdk.training.generators.phrasing import ask, expand, pick, rough
+from edge_sdk.training.generators.tables import read_lines, read_sections
 
 _TO_TWENTY = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
     "sixteen seventeen eighteen nineteen twenty"
 )
 NUMBERS = tuple(_TO_TWENTY.split())
+_SIGNS = {"plus": "+", "minus": "-", "times": "(*|x)"}
+_TO_ADD = tuple((a, b) for a in range(21) for b in range(21 - a))
+_BEYOND = tuple((a, b) for a in range(21) for b in range(21) if a + b > 20)
+_TO_SUBTRACT = tuple((a, b) for a in range(21) for b in range(a + 1))
+_TO_MULTIPLY = tuple((a, b) for a in range(11) for b in range(11))
 
 
 def number(rng: Random) -> list[str]:
-    """Counting, number words, what comes next, which is larger."""
+    """Counting, number words, which of two is larger, even and odd."""
     kind = rng.random()
-    if kind < 0.3:
-        at = rng.randrange(1, 20)
-        step, word = rng.choice(((1, "after"), (-1, "before")))
-        shown = str(at) if rng.random() < 0.5 else NUMBERS[at]
-        other = str(at + step) if shown.isdigit() else NUMBERS[at + step]
-        order = (f"(What|Which) number (comes|is) {word} {{x}}?", f"What comes {word} {{x}}?")
-        answers: tuple[str, ...] = (f"{{y}} comes {word} {{x}}.",)
-        return [ask(order, rng, x=shown), pick(answers, rng, x=shown, y=other)]
+    if kind < 0.4:
+        return _larger(rng)
     if kind < 0.6:
-        first, second = rng.sample(range(1, 100), 2)
-        larger, smaller = max(first, second), min(first, second)
-        word, right = rng.choice((("larger", larger), ("bigger", larger), ("smaller", smaller)))
-        questions: tuple[str, ...] = (
-            f"(Which|What) is {word}, {first} or {second}?",
-            f"(Which number|What) is {word}: {first} or {second}?",
-            f"{first} or {second}: which is {word}?",
-        )
-        wrong = smaller if right == larger else larger
-        answers = (f"{right} is {word} than {wrong}.", f"{right} is {word}.")
-        return [ask(questions, rng), pick(answers, rng)]
-    if kind < 0.8:
-        last = rng.randrange(3, 13)
-        down = rng.random() < 0.3
-        run = range(last, 0, -1) if down else range(1, last + 1)
-        question = f"(Can you count|Count|Please count) {'down from' if down else 'to'} {last}."
-        return [ask((question,), rng), f"{', '.join(map(str, run))}."]
+        last = rng.randrange(3, 21)
+        run = list(map(str, range(1, last + 1)))
+        shown = str(last) if rng.random() < 0.6 else NUMBERS[last]
+        slots = {"n": shown, "up": ", ".join(run), "down": ", ".join(reversed(run))}
+        return _from("count down" if rng.random() < 0.35 else "count", rng, slots)
     value = rng.randrange(0, 21)
-    if rng.random() < 0.5:
-        questions = ("(How do you write|Write|Spell) {n} (as a word|in letters)?", "{n} in words?")
-        return [ask(questions, rng, n=str(value)), f"{NUMBERS[value].capitalize()}."]
-    even = value % 2 == 0
-    asked_even = rng.random() < 0.5
-    question = ask(
-        ("Is {n} (an |){w}( number|)?",), rng, n=str(value), w="even" if asked_even else "odd"
-    )
-    verdict = "Yes" if even == asked_even else "No"
-    return [question, f"{verdict}, {value} is {'even' if even else 'odd'}."]
+    if kind < 0.8:
+        word = NUMBERS[value]
+        slots = {"n": str(value), "w": word, "W": word.capitalize()}
+        return _from("spell" if rng.random() < 0.6 else "figure", rng, slots)
+    value = rng.randrange(0, 101)
+    right = "odd" if value % 2 else "even"
+    asked, other = rng.choice((("even", "odd"), ("odd", "even")))
+    yes = "Yes" if asked == right else "No"
+    slots = {"n": str(value), "w": asked, "v": other, "r": right, "yes": yes}
+    return _from("even" if rng.random() < 0.6 else "even or odd", rng, slots)
 
 
-def letter(rng: Random) -> list[str]:
-    """The alphabet's order, and first letters of words."""
-    if rng.random() < 0.6:
-        at = rng.randrange(1, 25)
-        step, word = rng.choice(((1, "after"), (-1, "before")))
-        one, other = chr(65 + at), chr(65 + at + step)
-        questions = (
-            f"(What|Which) letter (comes|is) {word} {one}?",
-            f"What comes {word} {one} in the alphabet?",
-        )
-        return [pick(questions, rng), f"{other} comes {word} {one}."]
-    word = rng.choice(read_rows("words"))[0]
-    questions = (
-        "(What|Which) letter does {w} (begin|start) with?",
-        "What is the first letter of {w}?",
-    )
-    return [ask(questions, rng, w=word), f"{word.capitalize()} begins with {word[0].upper()}."]
+def _larger(rng: Random) -> list[str]:
+    first, second = rng.sample(range(0, rng.choice((21, 101))), 2)
+    word = rng.choice(("larger", "bigger", "greater", "more", "smaller", "less", "higher", "lower"))
+    upwards = word in ("larger", "bigger", "greater", "more", "higher")
+    right, wrong = (max, min) if upwards else (min, max)
+    slots = {"x": str(first), "y": str(second), "w": word}
+    slots |= {"r": str(right(first, second)), "s": str(wrong(first, second))}
+    slots["yes"] = "Yes" if slots["r"] == slots["x"] else "No"
+    return _from("larger" if rng.random() < 0.65 else "is larger", rng, slots)
 
 
 def sum_(rng: Random) -> list[str]:
     """Sums and differences to 20, products to 10, doubles and halves, little stories of things."""
     kind = rng.random()
-    first, second = rng.randint(0, 20), rng.randint(0, 20)
-    if kind < 0.4:
-        first, second = rng.randint(0, 20), rng.randint(0, 20)
-        while first + second > 20 and rng.random() < 0.8:
-            first, second = rng.randint(0, 20), rng.randint(0, 20)
-        return _sum_turns(rng, first, second, "plus", first + second)
-    if kind < 0.7:
-        first, second = max(first, second), min(first, second)
-        return _sum_turns(rng, first, second, "minus", first - second)
-    if kind < 0.82:
-        first, second = rng.randint(0, 10), rng.randint(0, 10)
-        return _sum_turns(rng, first, second, "times", first * second)
-    if kind < 0.88:
-        value = rng.randint(1, 10)
-        asked = rng.choice((("double", value, 2 * value), ("half", 2 * value, value)))
-        questions = (f"(What is|How much is) {asked[0]} {'of ' * (asked[0] == 'half')}{asked[1]}?",)
-        of = "of " if asked[0] == "half" else ""
-        return [ask(questions, rng), f"{asked[0].capitalize()} {of}{asked[1]} is {asked[2]}."]
+    if kind < 0.3:
+        return _sum_turns(rng, *rng.choice(_TO_ADD if rng.random() < 0.9 else _BEYOND), "plus")
+    if kind < 0.54:
+        return _sum_turns(rng, *rng.choice(_TO_SUBTRACT), "minus")
+    if kind < 0.67:
+        return _sum_turns(rng, *rng.choice(_TO_MULTIPLY), "times")
+    if kind < 0.75:
+        return _doubled(rng)
     return _little_story(rng)
 
 
-_SIGNS = {"plus": "+", "minus": "-", "times": "(*|x)"}
+def result(first: int, second: int, word: str) -> int:
+    """What `word` (plus, minus or times) makes of two numbers."""
+    return {"plus": first + second, "minus": first - second, "times": first * second}[word]
 
 
-def _sum_turns(rng: Random, first: int, second: int, word_: str, result: int) -> list[str]:
-    sign = _SIGNS[word_]
-    questions = (
-        f"(What is|What's|How much is|Calculate) {first} {word_} {second}?",
-        f"(What is |How much is |){first} {sign} {second}?",
-        f"{first} {sign} {second} =",
-        f"{first}{sign}{second}?",
-        f"(Can you|Could you) (work out|calculate|tell me) {first} {word_} {second}?",
-        f"{first} {word_} {second}( is|)?",
-        f"{NUMBERS[first]} {word_} {NUMBERS[second]}?",
-    )
+def _sum_turns(rng: Random, first: int, second: int, word: str) -> list[str]:
+    made = result(first, second, word)
+    shown = _shown(rng, first, second)
     answers = (
-        f"{first} {word_} {second} is {result}.",
-        f"{first} {word_} {second} is {result}.",
-        f"{first} {sign} {second} = {result}.",
-        f"That is {result}.",
+        f"{first} {word} {second} is {made}.",
+        f"{first} {word} {second} is {made}.",
+        f"{first} {word} {second} is {made}.",
+        f"{first} {_SIGNS[word]} {second} = {made}.",
     )
-    turns = [ask(questions, rng).strip(), pick(answers, rng)]
-    if rng.random() < 0.15 and result + 10 <= 30:
+    questions = _parts(word)
+    if first == second:
+        # "How much more is 4 than 4?" is not asked.
+        questions = tuple(part for part in questions if "more" not in part)
+    turns = [ask(questions, rng, **shown).strip(), pick(answers, rng)]
+    if word != "times" and rng.random() < 0.12 and made <= 20:
         more = rng.randint(1, 10)
-        follow = f"(And|Now) (plus|add) {more}( to that|)?"
-        turns += [ask((follow,), rng), f"{result} plus {more} is {result + more}."]
+        turns += [ask(_parts("after"), rng, b=str(more)), f"{made} plus {more} is {made + more}."]
     return turns
 
 
-def _little_story(rng: Random) -> list[str]:
-    name = rng.choice(("Anna", "Tom", "Mia", "Ben", "Lisa", "Omar", "Nina", "Paul"))
-    things = rng.choice(("apples", "coins", "books", "eggs", "balls", "pens", "stones", "cups"))
-    first, second = rng.randint(2, 12), rng.randint(1, 8)
+def _doubled(rng: Random) -> list[str]:
+    value = rng.randint(1, 20)
     if rng.random() < 0.5:
-        question = (
-            f"{name} has {first} {things} and (gets|finds|buys) {second} more. "
-            f"How many( {things}|) (has {name}|are there|is that)( now|)?"
-        )
-        return [
-            ask((question,), rng),
-            f"{first} plus {second} is {first + second}, so {first + second} {things}.",
-        ]
-    second = min(second, first)
-    question = (
-        f"{name} has {first} {things} and (loses|gives away|sells) {second}. "
-        f"How many( {things}|) (are left|remain|has {name} now)?"
+        said = f"Double {value} is {2 * value}."
+        return [ask(_parts("double"), rng, **_shown(rng, value, value)), said]
+    whole = 2 * rng.randint(1, 10)
+    said = f"Half of {whole} is {whole // 2}."
+    return [ask(_parts("half"), rng, **_shown(rng, whole, whole)), said]
+
+
+def _little_story(rng: Random) -> list[str]:
+    title, word = rng.choice((("more", "plus"), ("more", "plus"), ("fewer", "minus"),
+                              ("fewer", "minus"), ("groups", "times")))  # fmt: skip
+    head, _, told = rng.choice(read_sections("sums")[title]["*"]).partition(": ")
+    one, _, many = head.partition("/")
+    while True:
+        first, second = rng.choice({"plus": _TO_ADD, "minus": _TO_SUBTRACT}.get(word, _TO_MULTIPLY))
+        if min(first, second) >= 2:
+            break
+    if "wheels" in told:
+        second = 2 if "bicycles" in (told := expand(told, rng)) else 4
+    made = result(first, second, word)
+    name, other = rng.sample(" ".join(read_lines("names")).split(), 2)
+    question = expand(told, rng, **_shown(rng, first, second), N=name, M=other)
+    # A number word may begin a sentence.
+    question = re.sub(r"(?<=[.] )[a-z]", lambda found: found[0].upper(), question)
+    things = f"{made} {one if made == 1 else many}" if made else f"no {many}"
+    answers = (
+        f"{first} {word} {second} is {made}, so {things}.",
+        f"{first} {word} {second} is {made}, so {things}.",
+        f"{first} {word} {second} is {made}.",
     )
-    return [
-        ask((question,), rng),
-        f"{first} minus {second} is {first - second}, so {first - second} {things}.",
-    ]
+    return [rough(question, rng, kept=(name, other)), pick(answers, rng)]
+
+
+def _shown(rng: Random, first: int, second: int) -> dict[str, str]:
+    """Two numbers as figures, or as words where both are small."""
+    if max(first, second) <= 20 and rng.random() < 0.3:
+        return {"a": NUMBERS[first], "b": NUMBERS[second]}
+    return {"a": str(first), "b": str(second)}
+
+
+def _from(title: str, rng: Random, slots: dict[str, str]) -> list[str]:
+    answers = tuple(
+        part for line in read_sections("sums")[title]["!"] for part in line.split(" / ")
+    )
+    return [ask(_parts(title), rng, **slots), pick(answers, rng, **slots)]
+
+
+def _parts(title: str) -> tuple[str, ...]:
+    lines = read_sections("sums")[title]["?"]
+    return tuple(part.strip() for line in lines for part in line.split(" / "))
