@@ -132,7 +132,7 @@ def test_there_is_as_much_as_the_page_on_training_says() -> None:
     assert len(kinds) + len(tables.read_lines("unseen")) >= 30
 
 
-FILES = ("status", "compare", "persona", "smalltalk", "unknown", "recall")
+FILES = ("status", "compare", "persona", *intents.SMALL_TALK, "unknown", "recall")
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -65,9 +65,7 @@ def _titles(
     return places, weights
 
 
-def _from(
-    names: tuple[str, ...], rng: Random, beginnings: tuple[str, ...] = ("",)
-) -> list[str]:
+def _from(names: tuple[str, ...], rng: Random, beginnings: tuple[str, ...] = ("",)) -> list[str]:
     places, weights = _titles(names, beginnings)
     name, title = rng.choices(places, weights)[0]
     return section_turns(read_sections(name)[title], rng)
@@ -88,7 +86,8 @@ def section_turns(section: dict[str, tuple[str, ...]], rng: Random) -> list[str]
     slots |= {f"a_{slot}": with_article(value) for slot, value in slots.items()}
     slots = {slot: value for slot, value in slots.items() if f"{{{slot}}}" in " ".join(turns)}
     return [
-        pick((turn,), rng, **slots) if at % 2 or not re.search(r"\w", turn)
+        pick((turn,), rng, **slots)
+        if at % 2 or not re.search(r"\w", turn)
         # A turn of marks alone would be empty without them.
         else ask((turn,), rng, **slots)
         for at, turn in enumerate(turns)
