@@ -16,7 +16,7 @@ names nothing of a question's slots that the question did not name.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from random import Random
 
@@ -25,8 +25,8 @@ from edge_sdk.training.generators.tables import read_lines, read_sections
 
 NAME = "Tern"
 """What the model calls itself; the recipe's `persona_name` is the same."""
-SMALL_TALK = ("smalltalk", "moods", "everyday")
-"""Files of small talk: manners, what happened to people, ideas and advice."""
+SMALL_TALK = ("smalltalk", "moods", "everyday", "followups")
+"""Files of small talk: manners, what happened to people, ideas and advice, longer exchanges."""
 _SLOT = re.compile(r"\{(?:a_)?(\w+)\}")
 
 
@@ -71,7 +71,7 @@ def _from(names: tuple[str, ...], rng: Random, beginnings: tuple[str, ...] = (""
     return section_turns(read_sections(name)[title], rng)
 
 
-def section_turns(section: dict[str, tuple[str, ...]], rng: Random) -> list[str]:
+def section_turns(section: Mapping[str, tuple[str, ...]], rng: Random) -> list[str]:
     """The turns of one section, user first; `section`: its lines by their marks."""
     lists = [_values(line) for line in (*read_lines("slots"), *section.get("+", ()))]
     asked = rng.choice(section["?"])
