@@ -241,8 +241,8 @@ def test_there_is_as_much_as_the_page_on_training_says() -> None:
 
 
 FILES = (
-    *("status", "compare", "readings", "larger", "persona", "smalltalk", "unknown", "recall"),
-    "geography",
+    *("status", "compare", "readings", "larger", "persona", *intents.SMALL_TALK, "unknown"),
+    *("recall", "geography"),
 )
 
 
@@ -253,6 +253,37 @@ def test_each_intent_has_ten_ways_to_ask_and_three_to_answer(name: str) -> None:
         assert asked == 0 or asked >= 10, title
         for mark in set(section) - set("?<+:~>"):
             assert sum(map(_ways, section[mark])) >= 3, (title, mark)
+
+
+def test_an_answer_names_only_what_was_asked_about() -> None:
+    section = {
+        "?": ("My {animal} is ill.", "I feel bad."),
+        "!": ("Poor {animal}!", "Oh no."),
+        "+": ("animal/trait newt/small|yak/large",),
+    }
+    said = {tuple(intents.section_turns(section, Random(seed))) for seed in range(200)}
+    answers = {answer for question, answer in said if "bad" in question.lower()}
+    assert answers == {"Oh no."}
+    for animal in ("newt", "yak"):
+        named = {answer for question, answer in said if animal in question.lower()}
+        assert named == {"Oh no.", f"Poor {animal}!"}
+
+
+def test_marks_alone_stay_as_they_are() -> None:
+    section = {"?": ("??",), "!": ("Yes?",)}
+    assert all(intents.section_turns(section, Random(n)) == ["??", "Yes?"] for n in range(50))
+
+
+@pytest.mark.parametrize("name", ["persona", *intents.SMALL_TALK])
+def test_every_slot_is_filled_and_every_question_answered(name: str) -> None:
+    for title, section in tables.read_sections(name).items():
+        for line in section["?"]:
+            for answer in section["!"]:
+                alone = {**section, "?": (*section["?"], line), "!": (answer, "Yes.")}
+                turns = intents.section_turns(alone, Random(line))
+                assert not any("{" in turn for turn in turns), (title, turns)
+        for seed in range(20):
+            assert all(intents.section_turns(section, Random(seed))), title
 
 
 def test_each_unseen_reading_has_ten_ways_to_ask() -> None:

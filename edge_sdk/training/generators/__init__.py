@@ -36,7 +36,7 @@ DOCUMENTS: Mapping[str, int] = {
     "recall": 34_000,
     "echo": 12_000,
     "countries": 26_000,
-    "common": 30_000,
+    "common": 40_000,
     "words": 10_000,
     "sums": 14_000,
     "comparisons": 14_000,

@@ -15,17 +15,8 @@ from edge_sdk.training.generators.grammar import expand, listed, lower_first, pi
 __all__ = ["ask", "expand", "listed", "lower_first", "pick", "rough", "with_article"]
 
 _SMALL_WORD = re.compile(r"\b[a-z]{3,}\b")
-_LEADS = (
-    "please ",
-    "hey, ",
-    "ok, ",
-    "so, ",
-    "um, ",
-    "well, ",
-    "and ",
-    "quick question: ",
-    "tern, ",
-)
+_LEADS = ("hey, ", "ok, ", "so, ", "um, ", "well, ", "and ", "tern, ")
+_ASKING_LEADS = (*_LEADS, "please ", "quick question: ")
 _SHORT_FORMS = (
     ("what is", "what's"),
     ("What is", "What's"),
@@ -67,7 +58,7 @@ def rough(text: str, rng: Random, kept: Sequence[str] = ()) -> str:
         for full, short in _SHORT_FORMS:
             text = text.replace(full, short)
     if rng.random() < 0.06 and len(text) > 8:
-        text = rng.choice(_LEADS) + lower_first(text)
+        text = rng.choice(_ASKING_LEADS if asks else _LEADS) + lower_first(text)
         text = text[:1].upper() + text[1:]
     if rng.random() < 0.35:
         text = text.lower()

@@ -10,7 +10,7 @@ from random import Random
 from edge_sdk.training.generators.phrasing import rough
 from edge_sdk.training.generators.tables import read_dialogues
 
-FILES = ("written_a", "written_b", "written_c")
+FILES = ("written_a", "written_b", "written_c", "written_d")
 
 
 def dialogues() -> list[tuple[str, ...]]:
