@@ -54,8 +54,8 @@ class FastSession:
         self._weights: FastModel | None = FastModel(model)
         self._workers = Workers(kernels, threads)
         # By tokens a call: decoding, and prompts. Calls of other sizes are few.
-        sizes = (1, CHUNK) if self._workers.threads > 1 else ()
-        self._contention = {tokens: Contention() for tokens in sizes}
+        sizes = (1, CHUNK) if self.threads > 1 else ()
+        self._contention = {tokens: Contention(self.threads) for tokens in sizes}
         self._work = Work(op=Op.MEASURE, tokens=CHUNK, pool=self._workers.pointer)
         self._work.model = ctypes.pointer(self._weights.table)
         kernels.call(ctypes.byref(self._work))

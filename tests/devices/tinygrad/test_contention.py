@@ -14,8 +14,8 @@ class Machine:
 
     def __init__(self, together: float, alone: float, interrupted: float) -> None:
         self.together, self.alone, self.interrupted = together, alone, interrupted
-        self.count = 0.0
-        self.contention = Contention(lambda: int(self.count))
+        self.count = self.now = 0.0
+        self.contention = Contention(2, lambda: int(self.count), lambda: self.now)
 
     def run(self, calls: int) -> tuple[float, int]:
         """(seconds, calls computed alone)."""
@@ -24,24 +24,34 @@ class Machine:
             alone = self.contention.alone
             seconds = self.alone if alone else self.together
             self.count += 0 if alone else self.interrupted * seconds
+            self.now += seconds
             self.contention.count(seconds)
             total, lone = total + seconds, lone + alone
         return total, lone
 
 
 def test_a_quiet_machine_never_computes_alone() -> None:
-    assert Machine(0.002, 0.004, interrupted=30).run(5000)[1] == 0
+    assert Machine(0.002, 0.004, interrupted=100).run(5000)[1] == 0
+
+
+def test_what_happens_between_calls_is_no_contention() -> None:
+    machine = Machine(0.002, 0.001, interrupted=0)
+    for _ in range(10):
+        machine.run(20)
+        machine.now += 5
+        machine.count += 500
+    assert machine.run(100)[1] == 0
 
 
 def test_where_one_thread_is_faster_it_computes_nearly_all() -> None:
-    machine = Machine(0.004, 0.002, interrupted=300)
+    machine = Machine(0.004, 0.002, interrupted=1000)
     machine.run(1000)
     seconds, _ = machine.run(5000)
     assert seconds < 5000 * 0.002 * 1.05
 
 
 def test_where_all_threads_are_faster_they_compute_nearly_all() -> None:
-    machine = Machine(0.003, 0.004, interrupted=300)
+    machine = Machine(0.003, 0.004, interrupted=1000)
     machine.run(1000)
     seconds, lone = machine.run(5000)
     assert lone > 0
@@ -49,7 +59,7 @@ def test_where_all_threads_are_faster_they_compute_nearly_all() -> None:
 
 
 def test_all_threads_come_back_when_the_other_program_has_ended() -> None:
-    machine = Machine(0.004, 0.002, interrupted=300)
+    machine = Machine(0.004, 0.002, interrupted=1000)
     machine.run(3000)
     machine.together, machine.interrupted = 0.001, 0
     back = round((LONGEST + WINDOW) / 0.001)
@@ -58,7 +68,7 @@ def test_all_threads_come_back_when_the_other_program_has_ended() -> None:
 
 
 def test_long_calls_are_measured_by_number() -> None:
-    machine = Machine(1.0, 0.5, interrupted=300)
+    machine = Machine(1.0, 0.5, interrupted=1000)
     assert machine.run(LEAST_CALLS)[1] == 0
     assert machine.run(LEAST_CALLS)[1] == LEAST_CALLS
 
