@@ -84,7 +84,7 @@ static inline void rows4(const u8 *w, const s8 *x, i64 blocks, i32 *out) {
     quarter_sums(sum, out);
 }
 
-#define FIVES_HERE
+#define FIVES_HERE 1  // sums of digits
 
 // Sums of ternary1.6, a digit of 32 columns at a time.
 #ifdef __AVXVNNI__
@@ -175,8 +175,8 @@ static inline void rows4_five(const u8 *w, const s8 *x, i64 blocks, i64 rest, i3
     _mm_storeu_si128((__m128i *)out, totals(sum));
 }
 
-// out[4 t + r] = the same of ternary2 for four rows x four tokens, the tokens' x `stride` apart. Row by row: a
-// row's masked weights and eight accumulators fill the sixteen registers.
+// out[4 t + r] = the same of ternary2 for four rows x four tokens, the tokens' x `stride` apart.
+// Row by row: a row's masked weights and eight accumulators fill the sixteen registers.
 static inline void rows4x4(const u8 *w, const s8 *x, i64 stride, i64 blocks, i32 *out) {
     const __m256i low = _mm256_set1_epi8(0x03), next = _mm256_set1_epi8(0x0c);
     for (int r = 0; r < 4; r++) {

@@ -65,7 +65,7 @@ static inline void rows4(const u8 *w, const s8 *x, i64 blocks, i32 *out) {
     store_sums4(row, out);
 }
 
-#define FIVES_HERE
+#define FIVES_HERE 1  // sums of digits
 
 // Else clang makes the tripling of a tripling a multiplication, which bytes do not have.
 #ifdef __AVX512F__
@@ -114,8 +114,8 @@ static inline void rows4_five(const u8 *w, const s8 *x, i64 blocks, i64 rest, i3
     store_sums4(row, out);
 }
 
-// out[4 t + r] = the same of ternary2 for four rows x four tokens, the tokens' x `stride` apart. The digits are
-// shifted down once for all tokens, so one accumulator a pair is enough.
+// out[4 t + r] = the same of ternary2 for four rows x four tokens, the tokens' x `stride` apart.
+// The digits are shifted down once for all tokens, so one accumulator a pair is enough.
 static inline void rows4x4(const u8 *w, const s8 *x, i64 stride, i64 blocks, i32 *out) {
     __m512i sum[4][4], three = _mm512_set1_epi8(3);
     for (int t = 0; t < 4; t++)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from edge_sdk.device import Cancelled, Candidates, Progress, State
 from edge_sdk.devices.session_rules import check_state, embed_ids, session_closed
+from edge_sdk.devices.tinygrad.contention import Contention
 from edge_sdk.devices.tinygrad.fast_model import FastModel, zeros
 from edge_sdk.devices.tinygrad.kernels import Kernels
 from edge_sdk.devices.tinygrad.structures import Op, Work
@@ -52,6 +53,9 @@ class FastSession:
         self._kernels = kernels
         self._weights: FastModel | None = FastModel(model)
         self._workers = Workers(kernels, threads)
+        # By tokens a call: decoding, and prompts. Calls of other sizes are few.
+        sizes = (1, CHUNK) if self.threads > 1 else ()
+        self._contention = {tokens: Contention(self.threads) for tokens in sizes}
         self._work = Work(op=Op.MEASURE, tokens=CHUNK, pool=self._workers.pointer)
         self._work.model = ctypes.pointer(self._weights.table)
         kernels.call(ctypes.byref(self._work))
@@ -186,6 +190,12 @@ class FastSession:
         work.tokens, work.wanted, work.logits = tokens, wanted, logits.ctypes.data
         # The kernels move x along: to the rows whose logits are wanted.
         work.x = self._x_address
+        contention = self._contention.get(tokens)
+        alone = contention is not None and contention.alone
+        work.pool = None if alone else self._workers.pointer
+        began = time.perf_counter()
         self._kernels.call(ctypes.byref(work))
+        if contention is not None:
+            contention.count(time.perf_counter() - began)
         self._position += tokens
         return logits

@@ -84,8 +84,8 @@ static void help(Pool *p, i64 self, u64 region) {
     if (finished) __atomic_fetch_add(&p->done, finished, __ATOMIC_RELEASE);
 }
 
-// Between two products the caller normalises alone; a worker meanwhile brings the first weights that
-// it will read into its cache. Stale addresses do no harm: a prefetch never faults.
+// Between two products the caller normalises alone; a worker meanwhile brings the first weights
+// that it will read into its cache. Stale addresses do no harm: a prefetch never faults.
 static void fetch_next(const Pool *p, i64 self, u64 region) {
     const u8 *next = __atomic_load_n(&p->span[self].next, __ATOMIC_RELAXED);
     for (i64 at = 0; next && at < NEXT_BYTES; at += 64) {

@@ -38,13 +38,15 @@ static inline i64 up_to_four(const u8 *w, const s8 *x, i64 stride, i64 blocks, i
     return tokens;
 }
 
-// acc [4 tokens][4 rows] -> out: acc * (step * worth), or added to out.
-static inline void settle(const Product *p, const i32 *acc, i64 token, i64 tokens, i64 row) {
+// acc [4 tokens][4 rows], sums of digits (over: 1) or of trits (0) times x -> out: acc * (step *
+// worth), or added to out.
+static inline void settle(const Product *p, const i32 *acc, i32 over, i64 token, i64 tokens,
+                          i64 row) {
     const Matrix *m = p->matrix;
     i64 rows = m->rows - row < GROUP ? m->rows - row : GROUP;
     for (i64 k = 0; k < tokens; k++) {
-        // The digit is the trit + 1, so x was counted once too often.
-        Ints4 exact = *(const Ints4 *)(acc + 4 * k) - p->sum[token + k];
+        // A digit is the trit + 1, so x was counted once too often.
+        Ints4 exact = *(const Ints4 *)(acc + 4 * k) - over * p->sum[token + k];
         i64 at = (token + k) * p->out_stride + row;
         if (p->exact) {
             for (i64 r = 0; r < rows; r++) p->exact[at + r] = exact[r];
@@ -77,7 +79,7 @@ static void multiply(const Product *p, i64 tokens, i64 stride, i64 from, i64 to,
                 for (i64 t = 0; t < tokens; t++) {
                     i32 acc[4];
                     rows4_five(packed, p->x + t * stride, fives, rest, acc);
-                    settle(p, acc, t, 1, group * GROUP);
+                    settle(p, acc, FIVES_HERE, t, 1, group * GROUP);
                 }
             return;
         }
@@ -92,7 +94,7 @@ static void multiply(const Product *p, i64 tokens, i64 stride, i64 from, i64 to,
             i32 acc[16];
             const u8 *w = packed + (group - from) * bytes;
             now = up_to_four(w, p->x + t * stride, stride, blocks, tokens - t, acc);
-            settle(p, acc, t, now, group * GROUP);
+            settle(p, acc, 1, t, now, group * GROUP);
         }
 }
 

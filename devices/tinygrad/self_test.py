@@ -78,7 +78,7 @@ def accumulate(
     rows, width = trits.shape
     padded = zeros((len(q), -(-width // 256) * 256), np.int8)
     padded[:, :width] = q
-    out = np.zeros((len(q), rows), np.int32)
+    out: npt.NDArray[np.int32] = zeros((len(q), rows), np.int32)
     matrix = Matrix(planes=packed.ctypes.data, rows=rows, width=width, five=encoding == FIVE)
     table = ModelTable(width=width, inner=width, head=matrix)
     work = Work(op=Op.MEASURE, tokens=len(q), model=ctypes.pointer(table))
@@ -114,7 +114,7 @@ def run_tiny(
     rows, state = zeros((len(x), work.row), np.float32), zeros((work.row,), np.float32)
     rows[:, :width], state[:width] = x, start
     scratch = zeros((work.scratch_bytes,), np.uint8)
-    logits = np.zeros((len(x), tiny.config.vocab_size), np.float32)
+    logits: npt.NDArray[np.float32] = zeros((len(x), tiny.config.vocab_size), np.float32)
     work.op, work.wanted = Op.ADVANCE, len(x)
     work.x, work.state = rows.ctypes.data, state.ctypes.data
     work.logits, work.scratch = logits.ctypes.data, scratch.ctypes.data
@@ -135,7 +135,7 @@ class TinyModel:
 
     config = ModelConfig(vocab_size=130, hidden_size=40, num_layers=1, intermediate_size=70)
 
-    def __init__(self) -> None:
+    def __init__(self, encoding: str = TWO) -> None:
         rng = np.random.default_rng(SEED)
         d, i, v = self.config.hidden_size, self.config.intermediate_size, self.config.vocab_size
         shapes = {f"layers.0.attn.{name}_proj": (d, d) for name in "ifgo"}
@@ -143,7 +143,8 @@ class TinyModel:
         self._linear = {}
         for name, shape in (shapes | {"lm_head": (v, d)}).items():
             trits = rng.integers(-1, 2, shape).astype(np.int8)
-            packed = TernaryMatrix(pack2(trits), shape, 0.05 + 0.05 * rng.random(), TWO)
+            planes = pack2(trits) if encoding == TWO else pack5(trits)
+            packed = TernaryMatrix(planes, shape, 0.05 + 0.05 * rng.random(), encoding)
             self._linear[name] = _Linear(trits, _padded(rng, shape[1]), packed)
         vectors = ("layers.0.attn_norm", "layers.0.attn.g_norm", "layers.0.mlp_norm", "norm")
         self._vectors = {name: _padded(rng, d) for name in vectors}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from edge_sdk.devices.tinygrad import engine
 from edge_sdk.devices.tinygrad.compiler import cpu_features
 from edge_sdk.devices.tinygrad.structures import Matrix, ModelTable, Op, Work
 from edge_sdk.ternary import FIVE, TWO
+from tests.devices.tinygrad import emulated
 
 NEEDS = {"dot_vnni.c": "avx512_vnni", "dot_avx2.c": "avx2", "dot_neon.c": "asimd"}
 """Tier -> the processor's word for what it needs; portable C needs nothing."""
@@ -47,19 +49,43 @@ def load_in_c(name: str) -> Any:
 IN_C = {"avx512": "AVX512-VNNI"}
 if "avx2" in FEATURES:
     IN_C |= {"avxvnni": "AVX-VNNI", "avx2": "AVX2"}
+EMULATED = emulated.PROCESSORS if emulated.emulator() and emulated.compilers() else ()
 
 
-@pytest.fixture(scope="session", params=[*RUNNABLE, *IN_C])
-def kernels(request: pytest.FixtureRequest) -> Any:
-    """Each tier that this processor runs, loaded alone, and the logic of two that it may lack."""
+@pytest.fixture(scope="session")
+def shared_memory(tmp_path_factory: pytest.TempPathFactory) -> emulated.Memory:
+    """What this process and the emulated programs both see."""
+    return emulated.Memory(tmp_path_factory.mktemp("emulated") / "memory")
+
+
+def build_emulated(tier: str, folder: Path) -> Path:
+    from edge_sdk.devices.tinygrad.kernels import source
+
+    return emulated.build(engine.run(source), emulated.PROCESSORS[tier], folder)
+
+
+@pytest.fixture(scope="session", params=[*RUNNABLE, *IN_C, *EMULATED])
+def kernels(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Any]:
+    """Each tier that this processor runs, loaded alone, the logic of some that it may lack, and
+    those of another processor under emulation."""
+    if request.param in EMULATED:
+        program = build_emulated(request.param, tmp_path_factory.mktemp("program"))
+        memory = request.getfixturevalue("shared_memory")
+        with emulated.running(program, memory) as found:
+            assert found.tier == request.param
+            yield found
+        return
     if request.param in IN_C:
         found = engine.run(load_in_c, request.param)
         assert found.tier == IN_C[request.param]
-        return found
+        yield found
+        return
     portable = request.param == "dot_scalar.c"
     found = engine.run(load, (request.param,) if portable else (request.param, "dot_scalar.c"))
     assert (found.tier == "portable C") == portable
-    return found
+    yield found
 
 
 # Widths around whole blocks of 256 and of 320, a remainder of every size, one row, many.
@@ -82,7 +108,7 @@ def test_int32_accumulators_equal_numpy(
     assert np.array_equal(found, q.astype(np.int64) @ trits.T)
 
 
-@pytest.mark.parametrize("width", [256, 6912, 1 << 16, 1 << 18])
+@pytest.mark.parametrize("width", [256, 6912, 1 << 16, 1 << 19])
 @pytest.mark.parametrize("encoding", [TWO, FIVE])
 def test_int32_accumulators_at_the_extremes(kernels: Any, width: int, encoding: str) -> None:
     """Saturated and zero activations against rows of one sign: the largest sums there are."""
@@ -174,16 +200,38 @@ def test_the_self_test_model_is_far_from_every_half_step() -> None:
     assert self_test.TinyModel().forward(x, start)[2] > 1e-3
 
 
-def test_tiers_give_the_same_bits(kernels: Any) -> None:
+@pytest.mark.parametrize("threads", [1, 2, 3, 4])
+@pytest.mark.parametrize("encoding", [TWO, FIVE])
+def test_tiers_give_the_same_bits(kernels: Any, encoding: str, threads: int) -> None:
+    """Whole tokens, alone and in a prompt, with any number of threads: portable C's bits."""
+    from edge_sdk.config import ModelConfig
     from edge_sdk.devices.tinygrad import self_test
 
-    x, start = self_test.tiny_inputs()
-    tiny = self_test.TinyModel()
+    class Wide(self_test.TinyModel):
+        # Rows with whole blocks of 256 and of 320 columns, and a rest of each.
+        config = ModelConfig(vocab_size=201, hidden_size=394, num_layers=1, intermediate_size=698)
+
+    model, rng = Wide(encoding), np.random.default_rng(threads)
+    x = rng.normal(size=(7, model.config.hidden_size)).astype(np.float32)
+    x[3] = 0
+    state = rng.normal(size=model.config.hidden_size).astype(np.float32)
     portable = engine.run(load, ("dot_scalar.c",))
-    fast = self_test.run_tiny(kernels, tiny, x, start, 1)
-    slow = self_test.run_tiny(portable, tiny, x, start, 3)
-    assert np.array_equal(fast[0], slow[0])
-    assert np.array_equal(fast[1], slow[1])
+    expected = self_test.run_tiny(portable, model, x, state, 1)
+    prompt = self_test.run_tiny(kernels, model, x, state, threads)
+    assert np.array_equal(prompt[0], expected[0])
+    assert np.array_equal(prompt[1], expected[1])
+    for token in range(len(x)):
+        alone, state = self_test.run_tiny(kernels, model, x[token : token + 1], state, threads)
+        assert np.array_equal(alone[0], expected[0][token])
+    assert np.array_equal(state, expected[1])
+
+
+@pytest.mark.parametrize("tier", emulated.PROCESSORS)
+def test_neon_runs_under_emulation(tier: str, tmp_path: Path) -> None:
+    """Compiled and linked for aarch64 wherever that is possible; above, all tests run it."""
+    build_emulated(tier, tmp_path)
+    if emulated.emulator() is None:
+        pytest.skip(f"{tier} was compiled and not run: qemu-aarch64 is not installed")
 
 
 TARGETS = {
