@@ -15,7 +15,7 @@ import psutil
 from edge_sdk.device import DeviceInfo, Progress
 from edge_sdk.devices.power import Sensors
 from edge_sdk.devices.tinygrad import engine
-from edge_sdk.errors import OutOfMemory, UnsupportedOperation
+from edge_sdk.errors import EdgeError, OutOfMemory, UnsupportedOperation
 from edge_sdk.model_file import Model
 from edge_sdk.telemetry import Provenance, Reading, Telemetry
 
@@ -54,15 +54,20 @@ class TinygradDevice:
         """Make `model` ready to run; raises OutOfMemory with the arithmetic if it does not fit."""
         self._check_open()
         self._check_memory(model)
-        session = engine.run(self._load, model, progress)
+        try:
+            session = self._fused(model) or engine.run(self._load, model, progress)
+        except MemoryError as error:
+            raise self._does_not_fit(model, None) from error
         self._sessions.add(session)
         return session
 
     def _load(self, model: Model, progress: Progress | None) -> AnySession:
-        try:
-            return self._fast(model, progress) or self._graph(model, progress)
-        except MemoryError as error:
-            raise self._does_not_fit(model, None) from error
+        resident = self._resident(model, progress)
+        if resident is None:
+            return self._graph(model, progress)
+        from edge_sdk.devices.tinygrad.cuda.session import CudaSession
+
+        return CudaSession(self, model, resident)
 
     def load_batch(
         self, model: Model, slots: int = 32, *, progress: Progress | None = None
@@ -101,14 +106,10 @@ class TinygradDevice:
             self._residents = Residents(self._name, self._index)
         return self._residents.get(model, progress)
 
-    def _fast(self, model: Model, progress: Progress | None) -> FastSession | CudaSession | None:
+    def _fused(self, model: Model) -> FastSession | None:
+        """`model` on the CPU's C kernels; None where they cannot be used. Needs no tinygrad."""
         if self._info.kind != "cpu":
-            resident = self._resident(model, progress)
-            if resident is None:
-                return None
-            from edge_sdk.devices.tinygrad.cuda.session import CudaSession
-
-            return CudaSession(self, model, resident)
+            return None
         from edge_sdk.devices.tinygrad.cores import thread_count
         from edge_sdk.devices.tinygrad.fast_path import choose
         from edge_sdk.devices.tinygrad.fast_session import FastSession
@@ -117,6 +118,9 @@ class TinygradDevice:
         return None if kernels is None else FastSession(self, model, kernels, thread_count())
 
     def _graph(self, model: Model, progress: Progress | None) -> TinygradSession:
+        found = engine.compiler()
+        if self._info.kind == "cpu" and isinstance(found, EdgeError):
+            raise found
         from edge_sdk.devices.tinygrad.session import TinygradSession
         from edge_sdk.devices.tinygrad.weights import load_weights
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from edge_sdk.config import ModelConfig
 from edge_sdk.devices.tinygrad.fast_model import FastModel, zeros
-from edge_sdk.devices.tinygrad.kernels import Kernels
+from edge_sdk.devices.tinygrad.native import Kernels
 from edge_sdk.devices.tinygrad.structures import Matrix, ModelTable, Op, Work
 from edge_sdk.devices.tinygrad.workers import Workers
 from edge_sdk.errors import VerifyFailed

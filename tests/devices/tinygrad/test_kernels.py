@@ -32,7 +32,8 @@ def load_in_c(name: str) -> Any:
 
     "avx2" is the tier that a processor takes which has no more than that.
     """
-    from edge_sdk.devices.tinygrad.kernels import load_source, source
+    from edge_sdk.devices.tinygrad.kernels import load_source
+    from edge_sdk.devices.tinygrad.native import source
 
     if name == "avx2":
         return load_source("#undef __AVXVNNI__\n" + source(("dot_avx2.c",)))
@@ -203,7 +204,7 @@ def test_every_tier_compiles_to_an_object_that_the_loader_takes(
 ) -> None:
     """No undefined symbol, nothing zero-initialised, and the entry is the first byte of code."""
     ziglang = pytest.importorskip("ziglang")
-    from edge_sdk.devices.tinygrad.kernels import source
+    from edge_sdk.devices.tinygrad.native import source
 
     text = engine.run(source)
     zig = Path(ziglang.__file__).parent / "zig"
