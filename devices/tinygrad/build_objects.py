@@ -1,4 +1,4 @@
-"""`python -m edge_sdk.devices.tinygrad.build_objects`: compile the C kernels that the package ships.
+"""`python -m edge_sdk.devices.tinygrad.build_objects`: compile the kernels that the package ships.
 
 It knows the compiler, its options and one object for each kind of processor; it does not know how
 they are loaded (prebuilt.py). The compiler is the zig that the extra `compiler` pins: whoever runs
@@ -71,7 +71,7 @@ TARGETS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Build, or compare with what is there; the exit code is that of the error, if one is raised."""
+    """Build, or compare with what is there; the exit code is that of the error raised, if any."""
     parser = argparse.ArgumentParser(
         prog="python -m edge_sdk.devices.tinygrad.build_objects",
         description="Compile the C kernels for every kind of processor that the package serves.",

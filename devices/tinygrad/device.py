@@ -76,16 +76,15 @@ class TinygradDevice:
 
         Raises UnsupportedOperation where only single sessions run, OutOfMemory as `load` does.
         """
+        if not self._name.startswith("CUDA"):
+            raise self._one_at_a_time()
         from edge_sdk.devices.tinygrad.cuda.batch import CudaBatch
 
         def load() -> CudaBatch:
             try:
                 resident = self._resident(model, progress)
                 if resident is None:
-                    raise UnsupportedOperation(
-                        f"{self._info.uri} runs one conversation at a time.",
-                        hint="load one session a conversation.",
-                    )
+                    raise self._one_at_a_time()
                 return CudaBatch(self, model, resident, slots)
             except MemoryError as error:
                 raise self._does_not_fit(model, None) from error
@@ -118,8 +117,7 @@ class TinygradDevice:
         return None if kernels is None else FastSession(self, model, kernels, thread_count())
 
     def _graph(self, model: Model, progress: Progress | None) -> TinygradSession:
-        found = engine.compiler()
-        if self._info.kind == "cpu" and isinstance(found, EdgeError):
+        if self._info.kind == "cpu" and isinstance(found := engine.compiler(), EdgeError):
             raise found
         from edge_sdk.devices.tinygrad.session import TinygradSession
         from edge_sdk.devices.tinygrad.weights import load_weights
@@ -140,6 +138,12 @@ class TinygradDevice:
                 raise self._does_not_fit(model, available)
         elif self._info.memory is not None and model.planes_bytes + SCRATCH > self._info.memory:
             raise self._does_not_fit(model, self._info.memory)
+
+    def _one_at_a_time(self) -> UnsupportedOperation:
+        return UnsupportedOperation(
+            f"{self._info.uri} runs one conversation at a time.",
+            hint="load one session a conversation.",
+        )
 
     def _does_not_fit(self, model: Model, available: int | None) -> OutOfMemory:
         needed = model.weight_bytes if self._info.kind == "cpu" else model.planes_bytes

@@ -13,8 +13,8 @@ import json
 import platform
 import sys
 from dataclasses import dataclass
-from functools import cache
 from importlib.resources import as_file, files
+from importlib.resources.abc import Traversable
 from typing import Any
 
 from edge_sdk.devices.tinygrad.compiler import cpu_features
@@ -40,9 +40,14 @@ class Entry:
     sha256: str
 
 
+def objects() -> Traversable:
+    """The folder of the objects, which may lie in a zip archive."""
+    return files(__package__) / FOLDER
+
+
 def read_manifest() -> tuple[str, list[Entry]]:
     """(SHA-256 of the source that the objects were built from, the objects, the fastest first)."""
-    told: dict[str, Any] = json.loads((files(__package__) / FOLDER / MANIFEST).read_text("utf-8"))
+    told: dict[str, Any] = json.loads((objects() / MANIFEST).read_text("utf-8"))
     entries = [
         Entry(one["name"], one["machine"], tuple(one["features"]), one["sha256"])
         for one in told["objects"]
@@ -60,12 +65,10 @@ def choose_object(machine: str, features: str, entries: list[Entry]) -> Entry | 
     return next(fitting, None)
 
 
-@cache
 def load_prebuilt() -> Kernels | None:
     """The kernels for this processor; None where none are shipped for such a machine.
 
-    Raises VerifyFailed where the object is not what the manifest says, or was built from other C
-    files than those at hand; OSError where the system does not load it.
+    Raises what load_object raises.
     """
     if sys.platform != "linux" or sys.maxsize < 1 << 32:
         return None
@@ -77,9 +80,16 @@ def load_prebuilt() -> Kernels | None:
         raise VerifyFailed(
             "the prebuilt kernels were made from other C files than those at hand.", hint=REBUILD
         )
-    # Where the package lies in a zip archive, the file is there as long as it is needed: until
-    # it is mapped.
-    with as_file(files(__package__) / FOLDER / entry.name) as path:
+    return load_object(entry)
+
+
+def load_object(entry: Entry) -> Kernels:
+    """Load an object that this processor can run.
+
+    Raises VerifyFailed where it is not what the manifest says, OSError where the system refuses it.
+    """
+    # From a zip archive, the file is there for as long as it is needed: until it is mapped.
+    with as_file(objects() / entry.name) as path:
         if hashlib.sha256(path.read_bytes()).hexdigest() != entry.sha256:
             raise VerifyFailed(
                 f"{entry.name} is damaged: its SHA-256 is not the manifest's.", hint=REINSTALL

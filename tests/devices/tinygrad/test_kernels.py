@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import platform
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_sdk.devices.tinygrad import engine
+from edge_sdk.devices.tinygrad import engine, prebuilt
 from edge_sdk.devices.tinygrad.compiler import cpu_features
 from edge_sdk.devices.tinygrad.structures import Matrix, ModelTable, Op, Work
 from edge_sdk.ternary import FIVE, TWO
@@ -50,9 +51,20 @@ if "avx2" in FEATURES:
     IN_C |= {"avxvnni": "AVX-VNNI", "avx2": "AVX2"}
 
 
-@pytest.fixture(scope="session", params=[*RUNNABLE, *IN_C])
+SHIPPED = {
+    entry.name: entry
+    for entry in prebuilt.read_manifest()[1]
+    if prebuilt.choose_object(platform.machine(), cpu_features(), [entry])
+}
+"""The prebuilt objects that this processor runs."""
+
+
+@pytest.fixture(scope="session", params=[*RUNNABLE, *IN_C, *SHIPPED])
 def kernels(request: pytest.FixtureRequest) -> Any:
-    """Each tier that this processor runs, loaded alone, and the logic of two that it may lack."""
+    """Each tier that this processor runs, loaded alone, the logic of two that it may lack, and what
+    is shipped."""
+    if request.param in SHIPPED:
+        return prebuilt.load_object(SHIPPED[request.param])
     if request.param in IN_C:
         found = engine.run(load_in_c, request.param)
         assert found.tier == IN_C[request.param]
