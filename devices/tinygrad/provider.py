@@ -15,6 +15,7 @@ import psutil
 from edge_sdk.device import DeviceInfo
 from edge_sdk.devices.tinygrad import engine
 from edge_sdk.devices.tinygrad.cuda_driver import cuda_devices
+from edge_sdk.devices.tinygrad.presence import absence
 from edge_sdk.errors import DeviceNotFound, EdgeError, UsageError
 from edge_sdk.uri import DeviceURI
 
@@ -90,6 +91,9 @@ class TinygradProvider:
             choice = _choose_cpu_path()
             # With kernels, nothing of tinygrad is needed, nor the compiler that it asks for.
             return self._usable_cpu(choice) if choice.kernels else self._probe_graph_cpu(choice)
+        missing = absence(self.backend)
+        if missing is not None:
+            return self._unusable(index, missing, self.remedy)
         return self._probe_backend(index) or self._usable(index)
 
     def _probe_graph_cpu(self, choice: Choice) -> DeviceInfo:
