@@ -34,8 +34,16 @@ class Choice:
     """As `doctor`, `bench` and the app show it."""
     kernels: Kernels | None = None
     """None: graph ops."""
-    warning: str | None = None
-    """Why the kernels that should run cannot be used, and what runs instead."""
+    problem: str | None = None
+    """Why the kernels that should run cannot be used."""
+
+    @property
+    def warning(self) -> str | None:
+        """The problem, and what runs instead; None where all is well."""
+        if self.problem is None:
+            return None
+        slow = "" if self.kernels else ", many times slower"
+        return f"{self.problem}; in use: {self.label}{slow}"
 
 
 def choose() -> Choice:
@@ -80,10 +88,13 @@ def _tested(threads: int, compiler_named: bool) -> Choice:
         # Whatever a compiler, a loader or a wrong sum raises, models still run.
         except Exception as error:
             reasons.append(f"{origin}: {_reason(error)}")
-            logging.getLogger(__name__).warning("C kernels, %s", reasons[-1], exc_info=True)
+            # An EdgeError's sentence says all; anything else is a surprise, and its place matters.
+            surprise = not isinstance(error, EdgeError)
+            logging.getLogger(__name__).warning("C kernels, %s", reasons[-1], exc_info=surprise)
             continue
-        return Choice(f"fused C, {kernels.tier}, {origin}", kernels, _warning(reasons, origin))
-    return Choice(GRAPH_OPS, warning=_warning(reasons, None))
+        label = f"fused C, {kernels.tier}, {origin}"
+        return Choice(label, kernels, _problem(reasons))
+    return Choice(GRAPH_OPS, problem=_problem(reasons))
 
 
 def _compile() -> Kernels:
@@ -107,8 +118,5 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
 
 
-def _warning(reasons: list[str], origin: str | None) -> str | None:
-    if not reasons:
-        return None
-    instead = f"those {origin} run" if origin else "graph ops run instead, many times slower"
-    return f"the C kernels cannot be used ({'; '.join(reasons)}); {instead}"
+def _problem(reasons: list[str]) -> str | None:
+    return f"the C kernels cannot be used ({'; '.join(reasons)})" if reasons else None

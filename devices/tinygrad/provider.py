@@ -99,7 +99,7 @@ class TinygradProvider:
     def _probe_graph_cpu(self, choice: Choice) -> DeviceInfo:
         found = engine.compiler()
         if isinstance(found, EdgeError):
-            reason = choice.warning or found.message.rstrip(".")
+            reason = choice.problem or found.message.rstrip(".")
             return self._unusable(0, reason, found.hint or self.remedy)
         return self._probe_backend(0) or self._usable_cpu(choice)
 

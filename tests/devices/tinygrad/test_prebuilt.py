@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 import edge_sdk
-from edge_sdk.devices.tinygrad import build_objects, engine, fast_path, prebuilt
+from edge_sdk.devices.tinygrad import CPU, build_objects, engine, fast_path, prebuilt
 from edge_sdk.devices.tinygrad.compiler import cpu_features
 from edge_sdk.devices.tinygrad.native import ENTRY, source_sha256
-from edge_sdk.errors import EdgeError, VerifyFailed
+from edge_sdk.errors import EdgeError, MissingExtra, VerifyFailed
 
 FOLDER = build_objects.HERE
 BUILT_FROM, ENTRIES = prebuilt.read_manifest()
@@ -189,7 +189,23 @@ def test_a_bad_object_is_never_loaded_and_it_is_said(
         "other C files": "build_objects",
     }[fault]
     assert expected in (choice.warning or "")
-    assert "those compiled here run" in (choice.warning or "")
+    assert f"in use: {choice.label}" in (choice.warning or "")
+
+
+@needs_object
+def test_a_bad_object_and_no_compiler_are_both_said(
+    fresh: None, copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert CHOSEN is not None
+    (copied / CHOSEN.name).write_bytes(b"")
+    none = MissingExtra("there is no C compiler.", hint="install clang.")
+    monkeypatch.setattr(engine, "compiler", lambda: none)
+    (info,) = CPU.discover()
+    assert not info.usable
+    assert "damaged" in (info.reason or "")
+    assert "no C compiler" in (info.reason or "")
+    assert "in use" not in (info.reason or "")
+    assert info.remedy == "install clang."
 
 
 @needs_object
