@@ -13,6 +13,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -42,8 +43,8 @@ def ensure(extras: Sequence[str] = ()) -> None:
     """Return if this interpreter can run Edge SDK with `extras`; else do not return.
 
     Then the command runs again in `.venv`, which is made first if it is missing or out of date.
-    Ends the process with exit code 1 and a sentence where that fails. A C compiler is part of what
-    is needed: where no clang is on PATH, the extra `compiler` is added.
+    Ends the process with exit code 1 and a sentence where that fails. The extra `compiler` is added
+    where a C compiler is needed and no clang is on PATH.
     """
     if sys.version_info < (3, 11):  # noqa: UP036 - the one place that an older Python reaches
         found = ".".join(map(str, sys.version_info[:2]))
@@ -67,9 +68,14 @@ def ensure(extras: Sequence[str] = ()) -> None:
 
 
 def with_compiler(extras: Sequence[str]) -> list[str]:
-    """`extras`, and the one that brings a C compiler where the system has none."""
+    """`extras`, and the one that brings a C compiler where one is needed and the system has none.
+
+    The tests need one, for graph ops; so do machines that no prebuilt kernels are shipped for.
+    """
+    objects = ROOT / "devices" / "tinygrad" / "objects"
+    shipped = sys.platform == "linux" and any(objects.glob(f"{platform.machine()}-*.so"))
     found = shutil.which("clang") or os.environ.get("EDGE_CC")
-    return [*extras] if found else [*extras, "compiler"]
+    return [*extras] if found or (shipped and "test" not in extras) else [*extras, "compiler"]
 
 
 def missing_packages(extras: Iterable[str]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import platform
 import subprocess
 import sys
 from importlib import metadata
@@ -78,14 +79,22 @@ def test_an_interpreter_that_has_all_is_used_as_it_is(
     assert calls == []
 
 
-def test_a_compiler_is_installed_where_the_system_has_none(
+def test_a_compiler_is_installed_where_one_is_needed_and_missing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.delenv("EDGE_CC", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert bootstrap.with_compiler(["test"]) == ["test", "compiler"]
 
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert bootstrap.with_compiler([]) == []
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
+    assert bootstrap.with_compiler([]) == ["compiler"]
+
     (tmp_path / "clang").touch(0o755)
     assert bootstrap.with_compiler(["test"]) == ["test"]
+    assert bootstrap.with_compiler([]) == []
 
 
 def test_a_fresh_environment_is_made_once(calls: list[list[str]]) -> None:

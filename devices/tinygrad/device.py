@@ -15,7 +15,7 @@ import psutil
 from edge_sdk.device import DeviceInfo, Progress
 from edge_sdk.devices.power import UNNAMED_GPU, Sensors
 from edge_sdk.devices.tinygrad import engine
-from edge_sdk.errors import OutOfMemory, UnsupportedOperation
+from edge_sdk.errors import EdgeError, OutOfMemory, UnsupportedOperation
 from edge_sdk.model_file import Model
 from edge_sdk.telemetry import Provenance, Reading, Telemetry
 
@@ -58,15 +58,22 @@ class TinygradDevice:
         """Make `model` ready to run; raises OutOfMemory with the arithmetic if it does not fit."""
         self._check_open()
         self._check_memory(model)
-        session = engine.run(self._load, model, progress)
+        try:
+            session = self._fused(model) or engine.run(self._load, model, progress)
+        except MemoryError as error:
+            raise self._does_not_fit(model, None) from error
         self._sessions.add(session)
         return session
 
     def _load(self, model: Model, progress: Progress | None) -> AnySession:
-        try:
-            return self._fast(model, progress) or self._graph(model, progress)
-        except MemoryError as error:
-            raise self._does_not_fit(model, None) from error
+        if self._name.startswith("CL"):
+            return self._opencl(model, progress) or self._graph(model, progress)
+        resident = self._resident(model, progress)
+        if resident is None:
+            return self._graph(model, progress)
+        from edge_sdk.devices.tinygrad.cuda.session import CudaSession
+
+        return CudaSession(self, model, resident)
 
     def load_batch(
         self, model: Model, slots: int = 32, *, progress: Progress | None = None
@@ -75,16 +82,15 @@ class TinygradDevice:
 
         Raises UnsupportedOperation where only single sessions run, OutOfMemory as `load` does.
         """
+        if not self._name.startswith("CUDA"):
+            raise self._one_at_a_time()
         from edge_sdk.devices.tinygrad.cuda.batch import CudaBatch
 
         def load() -> CudaBatch:
             try:
                 resident = self._resident(model, progress)
                 if resident is None:
-                    raise UnsupportedOperation(
-                        f"{self._info.uri} runs one conversation at a time.",
-                        hint="load one session a conversation.",
-                    )
+                    raise self._one_at_a_time()
                 return CudaBatch(self, model, resident, slots)
             except MemoryError as error:
                 raise self._does_not_fit(model, None) from error
@@ -105,25 +111,16 @@ class TinygradDevice:
             self._residents = Residents(self._name, self._index)
         return self._residents.get(model, progress)
 
-    def _fast(
-        self, model: Model, progress: Progress | None
-    ) -> FastSession | CudaSession | ClSession | None:
-        """A session on our kernels; None where this device has none, or they cannot be used."""
-        if self._name == "CPU":
-            from edge_sdk.devices.tinygrad.cores import thread_count
-            from edge_sdk.devices.tinygrad.fast_path import choose
-            from edge_sdk.devices.tinygrad.fast_session import FastSession
-
-            kernels = choose().kernels
-            return None if kernels is None else FastSession(self, model, kernels, thread_count())
-        if self._name.startswith("CL"):
-            return self._opencl(model, progress)
-        resident = self._resident(model, progress)
-        if resident is None:
+    def _fused(self, model: Model) -> FastSession | None:
+        """`model` on the CPU's C kernels; None where they cannot be used. Needs no tinygrad."""
+        if self._name != "CPU":
             return None
-        from edge_sdk.devices.tinygrad.cuda.session import CudaSession
+        from edge_sdk.devices.tinygrad.cores import thread_count
+        from edge_sdk.devices.tinygrad.fast_path import choose
+        from edge_sdk.devices.tinygrad.fast_session import FastSession
 
-        return CudaSession(self, model, resident)
+        kernels = choose().kernels
+        return None if kernels is None else FastSession(self, model, kernels, thread_count())
 
     def _opencl(self, model: Model, progress: Progress | None) -> ClSession | None:
         from edge_sdk.devices.tinygrad.opencl.path import ClResidents
@@ -135,6 +132,8 @@ class TinygradDevice:
         return None if resident is None else ClSession(self, model, resident)
 
     def _graph(self, model: Model, progress: Progress | None) -> TinygradSession:
+        if self._name == "CPU" and isinstance(found := engine.compiler(), EdgeError):
+            raise found
         from edge_sdk.devices.tinygrad.session import TinygradSession
         from edge_sdk.devices.tinygrad.weights import load_weights
 
@@ -154,6 +153,12 @@ class TinygradDevice:
                 raise self._does_not_fit(model, available)
         elif self._info.memory is not None and model.planes_bytes + SCRATCH > self._info.memory:
             raise self._does_not_fit(model, self._info.memory)
+
+    def _one_at_a_time(self) -> UnsupportedOperation:
+        return UnsupportedOperation(
+            f"{self._info.uri} runs one conversation at a time.",
+            hint="load one session a conversation.",
+        )
 
     def _does_not_fit(self, model: Model, available: int | None) -> OutOfMemory:
         needed = model.weight_bytes if self._name == "CPU" else model.planes_bytes

@@ -18,7 +18,7 @@ from edge_sdk.device import Cancelled, Candidates, Progress, State
 from edge_sdk.devices.session_rules import check_state, embed_ids, session_closed
 from edge_sdk.devices.tinygrad.contention import Contention
 from edge_sdk.devices.tinygrad.fast_model import FastModel, zeros
-from edge_sdk.devices.tinygrad.kernels import Kernels
+from edge_sdk.devices.tinygrad.native import Kernels
 from edge_sdk.devices.tinygrad.structures import Op, Work
 from edge_sdk.devices.tinygrad.workers import Workers
 from edge_sdk.model_file import Model

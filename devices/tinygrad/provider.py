@@ -15,15 +15,19 @@ import psutil
 from edge_sdk.device import DeviceInfo
 from edge_sdk.devices.tinygrad import engine
 from edge_sdk.devices.tinygrad.cuda_driver import cuda_devices
+from edge_sdk.devices.tinygrad.presence import absence
 from edge_sdk.errors import DeviceNotFound, EdgeError, UsageError
 from edge_sdk.uri import DeviceURI
 
 if TYPE_CHECKING:
     from edge_sdk.devices.tinygrad.device import TinygradDevice
+    from edge_sdk.devices.tinygrad.fast_path import Choice
     from edge_sdk.devices.tinygrad.opencl.driver import ClDevice
 
 GRAPH_OPS = "graph ops (tinygrad)"
 """What `kernels` says where tinygrad's own ops run; here, so that listing imports no tinygrad."""
+NO_COMPILER = "none (needed only for graph ops, the reference: clang or `edge-sdk[compiler]`)"
+"""What `doctor` says of a machine that runs the prebuilt kernels and could compile none."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,9 @@ class TinygradProvider:
         """How many devices the driver lists; 1 where only opening tells."""
         if self.backend == "CUDA":
             return len(cuda_devices())
-        return len(engine.run(_cl_devices)) if self.backend == "CL" else 1
+        if self.backend != "CL" or absence("CL"):
+            return 1
+        return len(engine.run(_cl_devices))
 
     def _index(self, uri: DeviceURI) -> int:
         if not uri.target:
@@ -92,9 +98,23 @@ class TinygradProvider:
 
     def _probe(self, index: int) -> DeviceInfo:
         if self.backend == "CPU":
-            found = engine.compiler()
-            if isinstance(found, EdgeError):
-                return self._unusable(index, found.message.rstrip("."), found.hint or self.remedy)
+            choice = _choose_cpu_path()
+            # With kernels, nothing of tinygrad is needed, nor the compiler that it asks for.
+            return self._usable_cpu(choice) if choice.kernels else self._probe_graph_cpu(choice)
+        missing = absence(self.backend)
+        if missing is not None:
+            return self._unusable(index, missing, self.remedy)
+        return self._probe_backend(index) or self._usable(index)
+
+    def _probe_graph_cpu(self, choice: Choice) -> DeviceInfo:
+        found = engine.compiler()
+        if isinstance(found, EdgeError):
+            reason = choice.problem or found.message.rstrip(".")
+            return self._unusable(0, reason, found.hint or self.remedy)
+        return self._probe_backend(0) or self._usable_cpu(choice)
+
+    def _probe_backend(self, index: int) -> DeviceInfo | None:
+        """Open tinygrad's back end; an entry that says why that failed, or None."""
         try:
             if self.backend == "CL" and index >= (count := self._count()):
                 listed = f"{count} device" if count == 1 else f"{count} devices"
@@ -107,7 +127,7 @@ class TinygradProvider:
             text = str(error).strip().splitlines()
             reason = f"{type(error).__name__}: {text[0][:200]}" if text else type(error).__name__
             return self._unusable(index, f"tinygrad could not open it ({reason})", self.remedy)
-        return self._usable(index)
+        return None
 
     def _unusable(self, index: int, reason: str, remedy: str) -> DeviceInfo:
         return DeviceInfo(
@@ -119,16 +139,28 @@ class TinygradProvider:
             remedy=remedy,
         )
 
+    def _usable_cpu(self, choice: Choice) -> DeviceInfo:
+        found = engine.compiler()
+        details = {
+            "tinygrad": version("tinygrad"),
+            "kernels": choice.label,
+            "compiler": NO_COMPILER if isinstance(found, EdgeError) else found.label,
+        }
+        if choice.warning:
+            details["warning"] = choice.warning
+        return DeviceInfo(
+            uri=self._uri(0),
+            name=_cpu_name(),
+            kind=self.kind,
+            usable=True,
+            memory=psutil.virtual_memory().total,
+            details=details,
+        )
+
     def _usable(self, index: int) -> DeviceInfo:
         name, memory, kind = f"tinygrad {self.backend}", None, self.kind
         details = {"tinygrad": version("tinygrad"), "kernels": GRAPH_OPS}
-        if self.backend == "CPU":
-            details |= engine.run(_cpu_kernels)
-            name, memory = _cpu_name(), psutil.virtual_memory().total
-            found = engine.compiler()
-            if not isinstance(found, EdgeError):
-                details["compiler"] = found.label
-        elif self.backend == "CUDA":
+        if self.backend == "CUDA":
             cards = cuda_devices()
             if index < len(cards):
                 name, memory = cards[index]
@@ -138,7 +170,7 @@ class TinygradProvider:
             name, memory, kind = device.name, device.memory, "gpu" if device.gpu else "cpu"
             details |= {"driver": f"{device.platform}, {device.version}"}
             details |= engine.run(_cl_kernels, self._tinygrad_name(index))
-        measured = self.backend == "CPU" or details["kernels"].startswith("fused CUDA")
+        measured = details["kernels"].startswith("fused CUDA")
         return DeviceInfo(
             uri=self._uri(index),
             name=name,
@@ -158,17 +190,15 @@ def _open_backend(name: str) -> None:
     Device[name]  # opening is the probe
 
 
-def _cpu_kernels() -> dict[str, str]:
+def _choose_cpu_path() -> Choice:
     """Which path a model takes on the CPU, and a warning if it is not the fast one."""
     from edge_sdk.devices.tinygrad.fast_path import choose
 
-    choice = choose()
-    warning = {"warning": choice.warning} if choice.warning else {}
-    return {"kernels": choice.label, **warning}
+    return choose()
 
 
 def _cuda_kernels(name: str, index: int) -> dict[str, str]:
-    """The same on an NVIDIA card."""
+    """Which path a model takes on an NVIDIA card, and a warning if it is not the fast one."""
     from edge_sdk.devices.tinygrad.cuda.path import choose
 
     choice = choose(name, index)

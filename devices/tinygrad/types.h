@@ -1,7 +1,7 @@
-// What the kernels and Python share: the structures that ctypes fills (kernels.py mirrors them).
+// What the kernels and Python share: the structures that ctypes fills (structures.py mirrors them).
 // Every field is 8 bytes, so that no compiler puts padding between them. It knows no arithmetic.
 //
-// All .h and .c files of this folder are joined into one source in the order of kernels.py: the
+// All .h and .c files of this folder are joined into one source in the order of native.py: the
 // compiler reads it from stdin and finds no other file. One function is external, the entry; no
 // symbol is left undefined and nothing is zero-initialised at file scope, because tinygrad's
 // loader knows neither.

@@ -16,7 +16,7 @@ from typing import TypeVar, cast
 
 import numpy as np
 
-from edge_sdk.devices.tinygrad.kernels import Kernels
+from edge_sdk.devices.tinygrad.native import Kernels
 from edge_sdk.devices.tinygrad.structures import Op, Pool, Span, Work
 
 SPINS = 2000

@@ -200,8 +200,8 @@ def _words(text: str) -> list[str]:
 
 
 def test_a_story_keeps_to_what_was_asked_for() -> None:
-    wanted = (("animal", "owl"), ("person", "pirate"), ("person", "queen"), ("child", "Yuki"))
-    wanted += (("thing", "spoon"), ("big", "lighthouse"))
+    wanted = [("animal", "owl"), ("person", "pirate"), ("person", "queen"), ("child", "Yuki")]
+    wanted += [("thing", "spoon"), ("big", "lighthouse")]
     for seed, (kind, noun) in enumerate(wanted * 20):
         rng = Random(seed)
         hero = cast.subject(rng, kind, noun)

@@ -217,7 +217,7 @@ class EmulatedWorkers:
 @contextmanager
 def running(program: Path, memory: Memory) -> Iterator[Any]:
     """Kernels that the emulated program runs, with the tests' helpers using the shared memory."""
-    from edge_sdk.devices.tinygrad.kernels import NAMES, Kernels
+    from edge_sdk.devices.tinygrad.native import NAMES, Kernels
 
     runner = Runner(program, memory)
     work = Work(op=Op.MEASURE, model=ctypes.pointer(ModelTable(width=1, inner=1)))

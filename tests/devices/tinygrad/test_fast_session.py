@@ -204,7 +204,8 @@ def test_a_failing_kernel_is_said_and_graph_ops_run(
         right = self_test.accumulate
         monkeypatch.setattr(self_test, "accumulate", lambda *args: right(*args) + 1)
     else:
-        monkeypatch.setattr(fast_path, "load_kernels", fail)
+        for load in ("load_prebuilt", "_compile"):
+            monkeypatch.setattr(fast_path, load, fail)
     with edge_sdk.open_device("cpu") as device:
         assert device.info.details["kernels"] == "graph ops (tinygrad)"
         warning = device.info.details["warning"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import platform
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_sdk.devices.tinygrad import engine
+from edge_sdk.devices.tinygrad import engine, prebuilt
 from edge_sdk.devices.tinygrad.compiler import cpu_features
 from edge_sdk.devices.tinygrad.structures import Matrix, ModelTable, Op, Work
 from edge_sdk.ternary import FIVE, TWO
@@ -34,7 +35,8 @@ def load_in_c(name: str) -> Any:
 
     "avx2" is the tier that a processor takes which has no more than that.
     """
-    from edge_sdk.devices.tinygrad.kernels import load_source, source
+    from edge_sdk.devices.tinygrad.kernels import load_source
+    from edge_sdk.devices.tinygrad.native import source
 
     if name == "avx2":
         return load_source("#undef __AVXVNNI__\n" + source(("dot_avx2.c",)))
@@ -52,6 +54,14 @@ if "avx2" in FEATURES:
 EMULATED = emulated.PROCESSORS if emulated.emulator() and emulated.compilers() else ()
 
 
+SHIPPED = {
+    entry.name: entry
+    for entry in prebuilt.read_manifest()[1]
+    if prebuilt.choose_object(platform.machine(), cpu_features(), [entry])
+}
+"""The prebuilt objects that this processor runs."""
+
+
 @pytest.fixture(scope="session")
 def shared_memory(tmp_path_factory: pytest.TempPathFactory) -> emulated.Memory:
     """What this process and the emulated programs both see."""
@@ -59,23 +69,26 @@ def shared_memory(tmp_path_factory: pytest.TempPathFactory) -> emulated.Memory:
 
 
 def build_emulated(tier: str, folder: Path) -> Path:
-    from edge_sdk.devices.tinygrad.kernels import source
+    from edge_sdk.devices.tinygrad.native import source
 
-    return emulated.build(engine.run(source), emulated.PROCESSORS[tier], folder)
+    return emulated.build(source(), emulated.PROCESSORS[tier], folder)
 
 
-@pytest.fixture(scope="session", params=[*RUNNABLE, *IN_C, *EMULATED])
+@pytest.fixture(scope="session", params=[*RUNNABLE, *IN_C, *SHIPPED, *EMULATED])
 def kernels(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Any]:
-    """Each tier that this processor runs, loaded alone, the logic of some that it may lack, and
-    those of another processor under emulation."""
+    """Each tier that this processor runs, loaded alone, the logic of some that it may lack, what is
+    shipped, and the tiers of another processor under emulation."""
     if request.param in EMULATED:
         program = build_emulated(request.param, tmp_path_factory.mktemp("program"))
         memory = request.getfixturevalue("shared_memory")
         with emulated.running(program, memory) as found:
             assert found.tier == request.param
             yield found
+        return
+    if request.param in SHIPPED:
+        yield prebuilt.load_object(SHIPPED[request.param])
         return
     if request.param in IN_C:
         found = engine.run(load_in_c, request.param)
@@ -251,7 +264,7 @@ def test_every_tier_compiles_to_an_object_that_the_loader_takes(
 ) -> None:
     """No undefined symbol, nothing zero-initialised, and the entry is the first byte of code."""
     ziglang = pytest.importorskip("ziglang")
-    from edge_sdk.devices.tinygrad.kernels import source
+    from edge_sdk.devices.tinygrad.native import source
 
     text = engine.run(source)
     zig = Path(ziglang.__file__).parent / "zig"
