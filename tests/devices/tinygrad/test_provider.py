@@ -60,6 +60,7 @@ def two_platforms(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         driver.cl_devices.cache_clear()
 
     engine.run(fake)
+    monkeypatch.setattr("edge_sdk.devices.tinygrad.provider.absence", lambda backend: None)
     yield
     from edge_sdk.devices.tinygrad.opencl import driver
 

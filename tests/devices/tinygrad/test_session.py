@@ -141,8 +141,8 @@ def test_threads_take_turns(session: edge_sdk.Session) -> None:
     assert session.position == 15
 
 
-def test_telemetry_names_what_is_missing(cpu: edge_sdk.Device, session: edge_sdk.Session) -> None:
-    readings = cpu.telemetry().readings
+def test_telemetry_names_what_is_missing(session: edge_sdk.Session) -> None:
+    readings = session.device.telemetry().readings
     assert readings["process_memory"].value
     placed = readings["device_memory"].value
     assert placed is not None and placed >= session.model.weight_bytes
