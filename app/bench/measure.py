@@ -27,11 +27,11 @@ from edge_sdk.errors import EdgeError, UsageError
 SIZE = (120, 40)
 FIRST_FRAME = ("Edge SDK", "sk something", "palette")
 """Title, prompt and the end of the footer: with the last of them the frame is whole."""
-READY = r"\x1b\[1;\d+H(?:(?!\x1b\[\d+;).)*ready"
+READY = r"\x1b\[1;\d+H(?:(?!\x1b\[\d+;\d+H).)*ready"
 """The word in the first row: the model may write it too."""
 ECHOES = "абвгдежзиклмнопрстуфхцчшщъыьэюя"
 """Letters that the model does not write, so that one on the screen is the key that was pressed."""
-BACKSPACE, ESCAPE, ENTER = "\x7f", "\x1b", "\r"
+CLEAR, ESCAPE, ENTER = "\x15", "\x1b", "\r"
 
 HISTORY_TOKENS = 10_000
 HISTORY_TURN = 250
@@ -39,7 +39,8 @@ PACE = 200.0
 """Tokens a second while keys are pressed."""
 PACED_ANSWER = 1000
 DRAIN_ANSWER = 4096
-KEY_PAUSE = 0.03
+KEY_PAUSE = 0.08
+"""Seconds between two keys, about: a fast typist's."""
 
 
 @dataclass(frozen=True)
@@ -153,20 +154,22 @@ def _echoes(terminal: BenchTerminal, report: Path, most: int) -> list[float]:
     terminal.send(QUESTION + ENTER)
     terminal.rest(0.5)
     found: list[float] = []
+    typed = 0
     while True:
-        letter = ECHOES[len(found) % len(ECHOES)]
+        letter = ECHOES[typed % len(ECHOES)]
         pressed = terminal.send(letter)
         taken = terminal.until(letter) - pressed
+        typed += 1
         over = len(_answers(report)) > answered
         if not over and len(found) < most:
             found.append(taken)
-        terminal.rest(KEY_PAUSE)
-        terminal.send(BACKSPACE)
-        if over:
-            terminal.rest(0.5)
-            return found
         # Not in step with the screen's own clock.
-        terminal.rest(KEY_PAUSE * (1 + len(found) % 7 / 7))
+        terminal.rest(KEY_PAUSE * (1 + typed % 7 / 7))
+        if over or typed % len(ECHOES) == 0:
+            terminal.send(CLEAR)
+            terminal.rest(0.5)
+        if over:
+            return found
 
 
 def _drain(run: Run, home: dict[str, str], repeats: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Self
 
 from edge_sdk.errors import EdgeError
 
-PATIENCE = 120.0
+PATIENCE = 60.0
 """Seconds until a text that does not come is given up: against hanging only."""
 
 

@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
+from edge_sdk.app.collector import Collector
 from edge_sdk.app.engine import Engine
 from edge_sdk.app.events import (
     Answered,
@@ -68,6 +69,7 @@ class ChatScreen(ChatActions):
         self._draining = False
         self._drained = self._spent = 0.0
         self._lost = False
+        self._collector = Collector()
         self.facts = Facts()
         self.exit_code = 0
         """What the program ends with: that of the last error, unless an answer followed it."""
@@ -173,6 +175,9 @@ class ChatScreen(ChatActions):
             case LaneUpdate():
                 self._pass_to_comparison(event)
         self.show_facts()
+        if isinstance(event, Ready | Answered | Shown | Cleared):
+            everything = isinstance(event, Shown | Cleared)
+            self.call_after_refresh(self._collector.settle, everything=everything)
 
     def _show_step(self, event: Starting) -> None:
         percent = f"  {100 * event.done // event.total} %" if event.total else ""
