@@ -80,7 +80,8 @@ class PacedSession:
         """Tell the report when an answer's tokens came; its prompt is fed at once."""
         now = time.monotonic()
         if fed > 1:
-            self._first, self._tokens = now, 0
+            self._first = self._due = now
+            self._tokens = 0
         self._tokens += 1
         if self._run.report and self._tokens == self._run.tokens:
             with Path(self._run.report).open("a", encoding="utf-8") as file:
