@@ -31,7 +31,9 @@ RULES = [
     Rule("devices/", ("textual", "torch", "edge_sdk.app", "edge_sdk.cli")),
     Rule("edge_sdk/", ("edge_sdk.devices", "edge_sdk.firmware_images", "tinygrad", "textual")),
     Rule(
-        "edge_sdk/", ("edge_sdk.app",), unless=("edge_sdk/cli/chat.py", "edge_sdk/cli/bench_app.py")
+        "edge_sdk/",
+        ("edge_sdk.app",),
+        unless=("edge_sdk/cli/chat.py", "edge_sdk/cli/bench_app.py", "edge_sdk/cli/web.py"),
     ),
     Rule("edge_sdk/", ("serial",), unless=("edge_sdk/cli/checks.py",)),
     Rule("", ("torch", "triton"), unless=("edge_sdk/training/",)),
