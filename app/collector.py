@@ -13,11 +13,16 @@ ALL_EVERY = 16
 """Every so many calls everything is looked at."""
 
 
+THRESHOLDS = (700, 10, 100)
+"""Python's own, but that all objects are looked at ten times less often of itself."""
+
+
 class Collector:
     """Called where a pause is not felt: when an answer has ended, or a conversation was opened."""
 
     def __init__(self) -> None:
         self._calls = 0
+        gc.set_threshold(*THRESHOLDS)
 
     def settle(self, *, everything: bool = False) -> None:
         """Free what came and went since the last call, and set the rest aside.

@@ -52,6 +52,9 @@ SCREEN_SHARE = 1 / 8
 MAX_DRAIN_SECONDS = 1 / 4
 """Even a screen that is slow to draw is drawn so often."""
 
+UNREADABLE = 300
+"""Tokens a second that nobody reads as they come: such text may be drawn half as often."""
+
 METER_SECONDS = 0.5
 PROGRESS_WIDTH = 24
 
@@ -109,6 +112,8 @@ class ChatScreen(ChatActions):
             return
         now, spent = time.monotonic(), time.thread_time()
         rest = min((spent - self._spent) / SCREEN_SHARE, MAX_DRAIN_SECONDS)
+        if len(events) > UNREADABLE * (now - self._drained):
+            rest *= 2
         if now - self._drained < rest and isinstance(events[-1], Piece | Progressed):
             # What the last text cost is not paid back yet.
             return
