@@ -5,7 +5,12 @@ It knows when they have to be drawn anew; Textual's footer draws them.
 
 from __future__ import annotations
 
+from rich.cells import cell_len
 from textual.widgets import Footer
+from textual.widgets._footer import FooterKey
+
+LASTING = ("quit", "app.quit", "command_palette", "app.command_palette")
+"""Keys that are shown on the narrowest screen, too: the palette has all the others."""
 
 
 class KeyLine(Footer):
@@ -30,3 +35,23 @@ class KeyLine(Footer):
             await super().recompose()
             # What watches a value is forgotten, once it is gone, only when the value is set.
             self.mutate_reactive(Footer.compact)
+        self._fit()
+
+    def on_resize(self) -> None:
+        """Show as many keys as there is room for."""
+        self._fit()
+
+    def _fit(self) -> None:
+        """Hide the keys that would be cut off or written over."""
+        keys = list(self.query(FooterKey))
+        lasting = [key for key in keys if key.action in LASTING]
+        room = self.content_size.width - sum(map(_width, lasting))
+        for key in keys:
+            if key not in lasting:
+                room -= _width(key)
+                key.display = room >= 0
+
+
+def _width(key: FooterKey) -> int:
+    """Cells of a key, what it does, and the space behind it."""
+    return cell_len(f"{key.key_display} {key.description} ")
