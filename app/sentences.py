@@ -32,5 +32,8 @@ def moved(event: Moved) -> str:
         return _NOTHING.get(event.kind, "Nothing to do.")
     done, time = _DONE[event.kind], seconds(event.seconds)
     if event.fed:
-        return f"{done}.\n{event.fed} tokens fed again in {time}: this model had not read them yet."
+        return (
+            f"{done}.\n{event.fed} tokens fed again in {time}:\n"
+            "the state of before does not fit here exactly."
+        )
     return f"{done}.\nState restored in {time},\nnothing re-fed."

@@ -30,7 +30,11 @@ RULES = [
     Rule("app/", ("tinygrad", "serial", "torch", "edge_sdk.devices", "edge_sdk.firmware_images")),
     Rule("devices/", ("textual", "torch", "edge_sdk.app", "edge_sdk.cli")),
     Rule("edge_sdk/", ("edge_sdk.devices", "edge_sdk.firmware_images", "tinygrad", "textual")),
-    Rule("edge_sdk/", ("edge_sdk.app",), unless=("edge_sdk/cli/chat.py",)),
+    Rule(
+        "edge_sdk/",
+        ("edge_sdk.app",),
+        unless=("edge_sdk/cli/chat.py", "edge_sdk/cli/bench_app.py", "edge_sdk/cli/web.py"),
+    ),
     Rule("edge_sdk/", ("serial",), unless=("edge_sdk/cli/checks.py",)),
     Rule("", ("torch", "triton"), unless=("edge_sdk/training/",)),
     # Frames know no ports, ports know no frames, and pyserial is in two files.

@@ -5,12 +5,14 @@ It knows what the engine says and how that is shown; what the user can do is in 
 
 from __future__ import annotations
 
+import time
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
+from edge_sdk.app.collector import Collector
 from edge_sdk.app.engine import Engine
 from edge_sdk.app.events import (
     Answered,
@@ -34,7 +36,8 @@ from edge_sdk.app.figures import gauge, sentence
 from edge_sdk.app.screens.actions import ChatActions
 from edge_sdk.app.screens.compare import CompareScreen
 from edge_sdk.app.sentences import GREETING, moved
-from edge_sdk.app.widgets.panel import Panel
+from edge_sdk.app.widgets.footer import KeyLine
+from edge_sdk.app.widgets.panel import Line, Panel
 from edge_sdk.app.widgets.prompt import Prompt
 from edge_sdk.app.widgets.transcript import Transcript, settle
 from edge_sdk.monitor import Monitor
@@ -42,6 +45,15 @@ from edge_sdk.safe_text import printable
 
 DRAIN_SECONDS = 1 / 20
 """Writing each token by itself would make the model wait for the screen."""
+
+SCREEN_SHARE = 1 / 8
+"""Share of a core that the screen takes at most while an answer comes: the rest is the model's."""
+
+MAX_DRAIN_SECONDS = 1 / 4
+"""Even a screen that is slow to draw is drawn so often."""
+
+UNREADABLE = 300
+"""Tokens a second that nobody reads as they come: such text may be drawn half as often."""
 
 METER_SECONDS = 0.5
 PROGRESS_WIDTH = 24
@@ -58,7 +70,9 @@ class ChatScreen(ChatActions):
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
         self._monitor: Monitor | None = None
         self._draining = False
+        self._drained = self._spent = 0.0
         self._lost = False
+        self._collector = Collector()
         self.facts = Facts()
         self.exit_code = 0
         """What the program ends with: that of the last error, unless an answer followed it."""
@@ -75,10 +89,10 @@ class ChatScreen(ChatActions):
             with Vertical(id="conversation"):
                 yield Transcript()
                 yield Static("", id="progress", markup=False)
-                yield Static("", id="summary", markup=False)
+                yield Line(id="summary")
                 yield Prompt()
             yield Panel()
-        yield Footer(compact=True)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Paint first, then open the device: both timers read what the engine's thread tells."""
@@ -93,9 +107,19 @@ class ChatScreen(ChatActions):
         At the end Textual cancels a timer once and waits for it; a Markdown stream that is being
         stopped swallows that one cancellation, and the app would never end.
         """
-        if self.engine.events and not self._draining:
-            self._draining = True
-            self.call_later(self.drain)
+        events = self.engine.events
+        if not events or self._draining:
+            return
+        now, spent = time.monotonic(), time.thread_time()
+        rest = min((spent - self._spent) / SCREEN_SHARE, MAX_DRAIN_SECONDS)
+        if len(events) > UNREADABLE * (now - self._drained):
+            rest *= 2
+        if now - self._drained < rest and isinstance(events[-1], Piece | Progressed):
+            # What the last text cost is not paid back yet.
+            return
+        self._drained, self._spent = now, spent
+        self._draining = True
+        self.call_later(self.drain)
 
     async def drain(self) -> None:
         """Show everything that the engine has said since the last time."""
@@ -156,6 +180,9 @@ class ChatScreen(ChatActions):
             case LaneUpdate():
                 self._pass_to_comparison(event)
         self.show_facts()
+        if isinstance(event, Ready | Answered | Shown | Cleared):
+            everything = isinstance(event, Shown | Cleared)
+            self.call_after_refresh(self._collector.settle, everything=everything)
 
     def _show_step(self, event: Starting) -> None:
         percent = f"  {100 * event.done // event.total} %" if event.total else ""
@@ -260,4 +287,4 @@ class ChatScreen(ChatActions):
             self.facts.watts = self._monitor.history()
             self.facts.idle = self._monitor.idle()
         self.query_one(Panel).show(self.facts)
-        self.query_one("#summary", Static).update(summary(self.facts))
+        self.query_one("#summary", Line).show(summary(self.facts))

@@ -13,12 +13,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Footer, Input, Select, Static
+from textual.widgets import Input, Select, Static
 
 from edge_sdk.app.backend import Options
 from edge_sdk.app.comparing import Comparison
 from edge_sdk.app.events import Figures, LaneUpdate
 from edge_sdk.app.figures import UNKNOWN, explain, figure, quantity, seconds
+from edge_sdk.app.widgets.footer import KeyLine
 from edge_sdk.device import DeviceInfo
 from edge_sdk.safe_text import printable
 from edge_sdk.telemetry import Reading
@@ -95,7 +96,7 @@ class CompareScreen(Screen[None]):
             for number in range(LANES):
                 yield Lane(number)
         yield Static(HINT, id="verdict", markup=False)
-        yield Footer(compact=True)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Look for devices; that may take seconds."""

@@ -16,12 +16,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from edge_sdk.app.figures import gauge, seconds, sentence
 from edge_sdk.app.mistakes import unexpected
 from edge_sdk.app.screens.dialogs import Confirm
+from edge_sdk.app.widgets.footer import KeyLine
 from edge_sdk.boards import BoardImage, BoardPort, Flasher, FlashPlan, FlashReport
 from edge_sdk.device import Cancelled
 from edge_sdk.errors import EdgeError
@@ -76,7 +77,7 @@ class FlashScreen(ModalScreen[str | None]):
             yield OptionList(markup=False)
             yield Static("", id="plan", markup=False)
             yield Static("", id="step", markup=False)
-            yield Footer(compact=True)
+            yield KeyLine()
 
     def on_mount(self) -> None:
         """Look for boards, and keep the progress line up to date."""

@@ -15,10 +15,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, OptionList, Static
+from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from edge_sdk.app.screens.dialogs import Ask, Confirm
+from edge_sdk.app.widgets.footer import KeyLine
 from edge_sdk.errors import EdgeError
 from edge_sdk.history.store import CLOSE, OPEN, History, Summary
 from edge_sdk.safe_text import printable
@@ -51,7 +52,7 @@ class HistoryScreen(ModalScreen[int | None]):
             yield Input(placeholder="search", compact=True)
             yield OptionList(markup=False)
             yield Static(HINT, classes="dialog-detail", markup=False)
-            yield Footer(compact=True)
+            yield KeyLine()
 
     def on_mount(self) -> None:
         """All conversations, last used first."""

@@ -15,10 +15,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, OptionList, Static
+from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from edge_sdk.app.figures import quantity, sentence
+from edge_sdk.app.widgets.footer import KeyLine
 from edge_sdk.device import DeviceInfo
 from edge_sdk.errors import EdgeError
 from edge_sdk.hub import ModelEntry
@@ -63,7 +64,7 @@ class Picker(ModalScreen[str | None]):
             yield Input(placeholder="type to filter", compact=True)
             yield OptionList(markup=False)
             yield Static("looking …", classes="dialog-detail", markup=False)
-            yield Footer(compact=True)
+            yield KeyLine()
 
     def on_mount(self) -> None:
         """Look for what there is; that may take seconds."""

@@ -13,9 +13,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, Select, Static, TextArea
+from textual.widgets import Input, Select, Static, TextArea
 
 from edge_sdk.app.settings import METERS, TELL, Settings
+from edge_sdk.app.widgets.footer import KeyLine
 from edge_sdk.errors import EdgeError, UsageError
 from edge_sdk.safe_text import printable
 
@@ -65,7 +66,7 @@ class SettingsScreen(ModalScreen[Settings | None]):
                 yield from self._looks()
                 yield from self._key_fields()
             yield Static("", classes="dialog-detail", markup=False)
-            yield Footer(compact=True)
+            yield KeyLine()
 
     def _answers(self) -> ComposeResult:
         yield Static("ANSWERS", classes="section", markup=False)

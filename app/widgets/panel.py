@@ -28,7 +28,8 @@ class Line(Static):
         """Set the text."""
         if text != self._said:
             self._said = text
-            self.update(text)
+            height = self.styles.height
+            self.update(text, layout=height is None or height.is_auto)
 
 
 class Panel(Vertical):

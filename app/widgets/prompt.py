@@ -15,14 +15,24 @@ from textual.widgets import TextArea
 
 from edge_sdk.safe_text import printable
 
+_SENDING: list[BindingType] = [
+    Binding("enter", "submit", "Send", id="prompt.send"),
+    Binding("ctrl+j,alt+enter,shift+enter", "newline", "New line", id="prompt.newline"),
+]
+
+_ACTIONS = {
+    key: binding.action
+    for binding in (*TextArea.BINDINGS, *_SENDING)
+    if isinstance(binding, Binding)
+    for key in binding.key.split(",")
+}
+"""What each key does to the text."""
+
 
 class Prompt(TextArea):
     """Enter sends; ctrl+j, alt+enter and (where the terminal tells it) shift+enter break a line."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "submit", "Send", id="prompt.send"),
-        Binding("ctrl+j,alt+enter,shift+enter", "newline", "New line", id="prompt.newline"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = _SENDING
 
     class Submitted(Message):
         """The user wants this question answered."""
@@ -60,16 +70,14 @@ class Prompt(TextArea):
         self.text = text
         self.move_cursor(self.document.end)
 
-    def on_key(self, event: Key) -> None:
-        """Take enter and line breaks at once, in the order of the other keys.
+    async def on_key(self, event: Key) -> None:
+        """Take the prompt's own keys at once, in the order in which they were pressed.
 
-        A binding would run before letters that were typed just ahead of it are in the text.
+        A binding would be looked for only after the key went up to the app and back, behind an
+        answer that is being painted: letters that were typed later would overtake a backspace.
         """
-        if event.key == "enter":
-            self.action_submit()
-        elif event.key in ("ctrl+j", "alt+enter", "shift+enter"):
-            self.action_newline()
-        else:
+        action = _ACTIONS.get(event.key)
+        if action is None or not await self.app.run_action(action, self):
             return
         event.prevent_default()
         event.stop()

@@ -22,7 +22,7 @@ MAX_TURNS = 100
 SHOWN_AT_ONCE = 40
 """Turns of a conversation that is opened: to make more would be felt."""
 
-LAID_OUT = 120
+LAID_OUT = 40
 """Paragraphs that take part in the layout, which is done anew for each piece of an answer. What is
 older is folded away above the top, and unfolds when the reader scrolls there."""
 
@@ -50,7 +50,7 @@ class Transcript(VerticalScroll):
     @property
     def turns(self) -> list[Turn]:
         """All turns on the screen, oldest first."""
-        return list(self.query(Turn))
+        return [child for child in self.children if isinstance(child, Turn)]
 
     @property
     def last(self) -> Turn | None:

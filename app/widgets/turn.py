@@ -11,9 +11,11 @@ from markdown_it import MarkdownIt
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.message import Message
 from textual.widgets import Markdown, Static
-from textual.widgets.markdown import MarkdownStream
+from textual.widgets._markdown import MarkdownParagraph
+from textual.widgets.markdown import MarkdownBlock, MarkdownStream
 
 from edge_sdk.safe_text import printable
 
@@ -21,6 +23,33 @@ from edge_sdk.safe_text import printable
 def _parser() -> MarkdownIt:
     """Markdown without HTML, which would vanish instead of being shown."""
     return MarkdownIt("gfm-like", {"html": False})
+
+
+class CalmParagraph(MarkdownParagraph):
+    """A paragraph that has the screen laid out anew only when it gets another line."""
+
+    def set_content(self, content: Content) -> None:
+        """Show `content`."""
+        width, height = self.content_size
+        if width and content.get_height({}, width) == height:
+            self._content = content
+            self.update(content, layout=False)
+        else:
+            super().set_content(content)
+
+
+class Answer(Markdown):
+    """Markdown of the model, harmless."""
+
+    def __init__(self, text: str) -> None:
+        # A link that the model wrote must not open anything.
+        super().__init__(printable(text), parser_factory=_parser, open_links=False)
+
+    def get_block_class(self, block_name: str) -> type[MarkdownBlock]:
+        """The widget for a block."""
+        if block_name == "paragraph_open":
+            return CalmParagraph
+        return super().get_block_class(block_name)
 
 
 class Turn(Vertical, can_focus=True):
@@ -65,8 +94,7 @@ class Turn(Vertical, can_focus=True):
     def compose(self) -> ComposeResult:
         """Question, answer, note."""
         yield Static(printable(self.question), classes="question", markup=False)
-        # A link that the model wrote must not open anything.
-        yield Markdown(printable(self.answer), parser_factory=_parser, open_links=False)
+        yield Answer(self.answer)
         yield Static(printable(self._first_note), classes="note", markup=False)
 
     @property

@@ -50,11 +50,20 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--no-start", action="store_true", help="leave out the start of a new process"
     )
+    parser.add_argument(
+        "--app",
+        action="store_true",
+        help="measure the chat app instead: first paint, key echo, stop, meters, memory (minutes)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print; exit code 0, or an EdgeError's."""
+    if args.app:
+        from edge_sdk.cli import bench_app
+
+        return bench_app.run(args)
     from edge_sdk.benchmark import measure, start_seconds
     from edge_sdk.registry import open_device
 

@@ -10,6 +10,7 @@ import os
 import sys
 
 from edge_sdk.cli.options import add_device, add_model
+from edge_sdk.cli.web import DEFAULT_PORT
 
 DEFAULT_MAX_TOKENS = 256
 _SAMPLING = {
@@ -54,6 +55,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="tell the model the device's live readings before each question",
     )
     parser.add_argument(
+        "--web",
+        type=int,
+        nargs="?",
+        const=DEFAULT_PORT,
+        metavar="PORT",
+        help=f"the app in a browser of this machine (default port: {DEFAULT_PORT}; 0 is any)",
+    )
+    parser.add_argument(
         "--resume", action="store_true", help="app: go on with the conversation used last"
     )
 
@@ -61,6 +70,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Open the app, or answer as plain text or JSON; returns the exit code."""
     given = {name: getattr(args, name) for name in _SAMPLING if getattr(args, name) is not None}
+    if args.web is not None:
+        from edge_sdk.cli import web
+
+        return web.run(args, given)
     if wants_app(args):
         from edge_sdk.app.chat_app import run_app
 
@@ -84,10 +97,12 @@ def run(args: argparse.Namespace) -> int:
 
 def wants_app(args: argparse.Namespace) -> bool:
     """Whether there is a terminal to draw on and nothing asks for text."""
+    if args.plain or args.json or args.prompt:
+        return False
+    if os.environ.get("TEXTUAL_DRIVER"):
+        # Somebody else draws, as a web page does.
+        return True
     return not (
-        args.plain
-        or args.json
-        or args.prompt
-        or os.environ.get("TERM", "dumb") == "dumb"
+        os.environ.get("TERM", "dumb") == "dumb"
         or not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty())
     )

@@ -114,6 +114,8 @@ async def take(folder: Path, devices: list[str]) -> None:
             os.environ["EDGE_SERIAL_PORTS"] = port
             await pilot.press("f7")
             await pilot.pause(4.0)
+            await pilot.press("enter")
+            await pilot.pause(1.0)
             await picture("flash")
             await pilot.press("escape")
 

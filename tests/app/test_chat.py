@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 
 import pytest
+from textual.events import Key
+from textual.widgets._footer import FooterKey
 
 from edge_sdk.app.chat_app import EdgeChatApp
 from edge_sdk.errors import DeviceDisconnected, DeviceNotFound
-from tests.app.conftest import Driver, running
+from tests.app.conftest import PATIENCE, Driver, running
 from tests.app.fakes import ANSWER, FakeChat, FakeDevice, engine
 
 
@@ -56,6 +59,64 @@ def test_escape_stops_and_keeps_the_partial_answer() -> None:
             assert driver.answers == ["A tern is "]
             assert chat.answers == [("go", "A tern is ")]
             assert "stopped" in driver.text_of(".note")
+
+    asyncio.run(scenario())
+
+
+def test_keys_act_in_the_order_in_which_they_were_pressed_while_the_screen_is_busy() -> None:
+    async def scenario() -> None:
+        async with running() as driver:
+            free = asyncio.Event()
+            driver.screen.call_later(free.wait)
+            await asyncio.sleep(0.05)
+            for key, character in (("a", "a"), ("backspace", None), ("b", "b"), ("left", None)):
+                driver.app.post_message(Key(key, character))
+            driver.app.post_message(Key("c", "c"))
+            async with asyncio.timeout(PATIENCE):
+                while "c" not in driver.prompt.text:
+                    await asyncio.sleep(0.01)
+            free.set()
+            await driver.pilot.pause(0.05)
+            assert driver.prompt.text == "cb"
+
+    asyncio.run(scenario())
+
+
+def test_typing_leaves_nothing_behind_in_the_footer() -> None:
+    async def scenario() -> None:
+        async with running() as driver:
+            for _ in range(8):
+                await driver.press("a", "backspace")
+            await driver.pilot.pause(0.1)
+            shown = len(driver.screen.query(FooterKey))
+            gc.collect()
+            kept = [thing for thing in gc.get_objects() if isinstance(thing, FooterKey)]
+            # One set may still be on its way out.
+            assert shown <= len(kept) <= 2 * shown
+
+    asyncio.run(scenario())
+
+
+def test_text_that_comes_fast_is_drawn_less_often_and_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("edge_sdk.app.screens.chat.SCREEN_SHARE", 1e-9)
+    monkeypatch.setattr("edge_sdk.app.screens.chat.MAX_DRAIN_SECONDS", 30.0)
+
+    async def scenario() -> None:
+        gate = threading.Semaphore(0)
+        async with running(FakeChat(gate=gate)) as driver:
+            await driver.ask("go", finish=False)
+            gate.release()
+            await driver.until(lambda: driver.screen.engine.events)
+            await driver.pilot.pause(0.3)
+            # The screen owes the model more time than there will be, so the text waits,
+            assert driver.screen.engine.events
+            for _ in ANSWER:
+                gate.release()
+            # until the answer has ended.
+            await driver.until(lambda: "very far." in driver.seen())
+            assert driver.answers == ["".join(ANSWER)]
 
     asyncio.run(scenario())
 
@@ -190,7 +251,12 @@ def test_scrolling_up_holds_while_tokens_arrive() -> None:
     asyncio.run(scenario())
 
 
-def test_an_error_while_answering_is_a_sentence_and_the_app_goes_on() -> None:
+def test_an_error_while_answering_is_a_sentence_and_the_app_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The device would come back before a slow machine has looked.
+    monkeypatch.setattr("edge_sdk.app.engine.RETRY_SECONDS", 1000.0)
+
     async def scenario() -> None:
         lost = DeviceDisconnected("the board went away.", hint="plug it in again.")
         chat = FakeChat(fail=lost)
