@@ -105,9 +105,9 @@ async def take(folder: Path, devices: list[str]) -> None:
                         await pilot.pause(0.1)
                 select.set_options([(uri, uri)])
                 select.value = uri
-            question = screen.query_one("#question", Input)
-            question.value = COMPARED
-            question.focus()
+            asked = screen.query_one("#question", Input)
+            asked.value = COMPARED
+            asked.focus()
             await pilot.press("enter")
             async with asyncio.timeout(600):
                 while not screen.finished:
