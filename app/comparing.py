@@ -47,10 +47,16 @@ def compare(
 ) -> None:
     """Run all lanes; what goes wrong in one is told in it, and the others go on.
 
-    Answers are greedy, so that devices that compute the same say the same. stage: what runs now;
-    its device is used where it is one of those compared, and its conversation is left as it is.
+    Answers are greedy, and the model is not told the readings, which differ between devices: so
+    devices that compute the same say the same. stage: what runs now; its device is used where it
+    is one of those compared, and its conversation is left as it is.
     """
-    greedy = replace(options, sampling=Sampler(temperature=0.0), max_tokens=comparison.max_tokens)
+    greedy = replace(
+        options,
+        sampling=Sampler(temperature=0.0),
+        max_tokens=comparison.max_tokens,
+        status=False,
+    )
     for lane, uri in enumerate(comparison.devices):
         if cancel.is_set():
             say(LaneUpdate(lane, "stopped", done=True))

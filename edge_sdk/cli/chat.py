@@ -19,7 +19,7 @@ _SAMPLING = {
     "top_p": (float, "choose among the likeliest tokens that together reach P"),
     "min_p": (float, "drop tokens less than P times as likely as the likeliest"),
     "repetition_penalty": (float, "above 1, tokens that were used lately get less likely"),
-    "seed": (int, "the same seed, prompt and device give the same answer"),
+    "seed": (int, "the same seed, prompt, readings and device give the same answer"),
 }
 
 
@@ -51,8 +51,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--json", action="store_true", help="print one JSON object a turn")
     parser.add_argument(
         "--status-line",
-        action="store_true",
-        help="tell the model the device's live readings before each question",
+        action=argparse.BooleanOptionalAction,
+        help="tell the model the device's live readings before each question "
+        "(default: if it was trained on them)",
     )
     parser.add_argument(
         "--web",
@@ -79,8 +80,8 @@ def run(args: argparse.Namespace) -> int:
 
         if args.max_tokens is not None:
             given["max_tokens"] = args.max_tokens
-        if args.status_line:
-            given["tell"] = "on"
+        if args.status_line is not None:
+            given["tell"] = "on" if args.status_line else "off"
         return run_app(args.model, args.device, given, resume=args.resume)
     from edge_sdk.cli.plain import PlainChat
     from edge_sdk.sampling import Sampler
@@ -91,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
         sampling=Sampler(**given),
         max_tokens=DEFAULT_MAX_TOKENS if args.max_tokens is None else args.max_tokens,
         as_json=args.json,
-        status=args.status_line or None,
+        status=args.status_line,
     ).run(" ".join(args.prompt) if args.prompt else None)
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from edge_sdk.cli.turns import MAX_LINE
-from tests.cli.conftest import Run
+from tests.cli.conftest import CHAT, CONFIG, Run, byte_tokenizer
+from tests.helpers import packed_model
 
 
 def test_a_prompt_is_answered_on_stdout(run_command: Run) -> None:
@@ -256,3 +257,20 @@ def test_ctrl_c_leaves_a_whole_json_object(
 
     assert process.returncode == 130
     assert json.loads(text)["stop_reason"] == "cancelled"
+
+
+def test_the_model_is_told_the_readings_as_asked(run_command: Run, tmp_path: Path) -> None:
+    """By default where it was trained on them, which its template says."""
+    trained = packed_model(
+        tmp_path, CONFIG, tokenizer=byte_tokenizer(), chat=CHAT | {"status": True}
+    )
+
+    def read(*words: str) -> int:
+        done = run_command("chat", "--json", *words, "Hi!", SCRIPT_POWER="5")
+        count: int = json.loads(done.stdout)["prompt_tokens"]
+        return count
+
+    plain, told = read(), read("--status-line")
+    assert told > plain == read("--no-status-line")
+    assert read("--model", str(trained)) > plain
+    assert read("--model", str(trained), "--no-status-line") == plain
