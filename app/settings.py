@@ -21,7 +21,7 @@ METERS = ("panel", "line", "off")
 
 TELL = ("model", "on", "off")
 """Whether the model is told the device's readings before each question; `model`: if it was trained
-on them."""
+on them, and the question may be about them."""
 
 MAX_SYSTEM = 8192
 """Characters of the system text."""

@@ -16,7 +16,7 @@ from edge_sdk.monitor import Monitor
 from edge_sdk.prompt import PromptWriter, clean_prompt
 from edge_sdk.rereading import plan, read_again
 from edge_sdk.sampling import Sampler
-from edge_sdk.status_line import LiveStatus, StatusSource
+from edge_sdk.status_line import LiveStatus, StatusSource, may_ask_for_readings
 from edge_sdk.telemetry import Reading
 from edge_sdk.turn_writer import TurnWriter
 from edge_sdk.turns import Turn
@@ -48,7 +48,8 @@ class Chat:
         max_tokens: longest answer. system: text in front of the first question. context_limit:
         see `ask`. stop: texts that end an answer, beside the model's own. power: gives watts, for
         the energy in `stats`, and is asked at most every 0.2 s; None takes the device's telemetry.
-        status: see `status`; None turns it on for a model whose template says it was trained on it.
+        status: see `status`; None turns it on for a model whose template says that it knows it, and
+        then only where a question, or the one before it, may be about the device.
         Raises UnsupportedOperation if the model has no tokenizer, UsageError for an odd limit.
         """
         _positive("max_tokens", max_tokens)
@@ -74,6 +75,7 @@ class Chat:
         May be changed between turns. `Turn.user` never holds the line, and turns that are fed
         again when the context grows too long come without their old readings.
         """
+        self._status_always = status is not None
         if status is True or (status is None and session.model.chat_template.status):
             self.status = LiveStatus(session).line
         elif callable(status):
@@ -272,7 +274,7 @@ class Chat:
                 del self.turns[index:]
                 self.session.restore(before)
             stats = self.stats = ChatStats(self._context_limit, context_used=before.position)
-            line = self._status_now()
+            line = self._status_now(text)
             yield from self._turn_writer.write(
                 self.turns, text, before, kept, stats, limit, flag, line
             )
@@ -288,8 +290,12 @@ class Chat:
             self.stats.stop_reason = "cancelled"
             self.stats.context_used = state.position
 
-    def _status_now(self) -> str:
+    def _status_now(self, text: str) -> str:
         if self.status is None:
+            return ""
+        # "And now?" goes on with what was asked before.
+        near = [text, *(turn.user for turn in self.turns[-1:])]
+        if not (self._status_always or any(map(may_ask_for_readings, near))):
             return ""
         speed = self.turns[-1].stats.tokens_per_second if self.turns else None
         return self.status(speed or None)

@@ -6,10 +6,15 @@ know turns, tokens or sensors.
     [power 8.4 W, memory 212 MB, speed 41 tok/s, backend cpu, temp 52 C]
 
 A field stands there only if its figure is known: measured or derived, never estimated.
+
+The line costs some twenty-five tokens, a second on a small board, and to most questions it adds
+nothing but noise. So it is written for questions that may be about the device, unless always asked
+for.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,6 +26,30 @@ FIELDS = ("power", "memory", "speed", "backend", "temp")
 """In the line's order."""
 BACKENDS = {"cpu": "cpu", "gpu": "gpu", "board": "fpga", "simulator": "simulator"}
 """The line's word for each kind of device."""
+
+
+_ABOUT_THE_DEVICE = re.compile(
+    r"""\b(?:
+        watt | power | energ | electric | current | volt | juice | joule | consum | thirst | hungry
+      | memor | ram\b | [mg]b\b | (?:mega|giga|kilo)?byte | mega | footprint | occup | space | room
+      | speed | fast | quick | slow | pace | rate\b | rapid | swift | sprint | tok | per\ second
+      | a\ second | each\ second | throughput
+      | temp | warm | hot | heat | cool | cold | degree | celsius | thermo | sweat | chill | burn
+      | chip | process | cpu | gpu | fpga | graphics | board | hardware | silicon | backend | engine
+      | device | machine | computer | gadget | box | sensor | simulat | emulat | real\b
+      | reading | figure | number | status | state | stat | gauge | meter | measur | condition
+      | load | usage | using | use\b | uses\b | used\b | take\b | takes\b | taking | need | draw
+      | pull | eat | run | work | comput | batter | fan\b | disk | network | signal | limit | boil
+      | overheat | sluggish | instrument | data\b | value | bulb | adapter | supply | charger | hood
+    ) | \d\s*[wck]\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def may_ask_for_readings(question: str) -> bool:
+    """Whether a question may be about the device: it holds a word of power, memory, speed, heat,
+    hardware or measuring. Meant to miss none rather than to be exact."""
+    return bool(_ABOUT_THE_DEVICE.search(question))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from hypothesis import given, strategies
 
 from edge_sdk.chat import Chat
 from edge_sdk.device import Device
-from edge_sdk.status_line import FIELDS, Readings, put_before, read
+from edge_sdk.evaluation.prompts import all_prompts
+from edge_sdk.status_line import FIELDS, Readings, may_ask_for_readings, put_before, read
 from edge_sdk.telemetry import Provenance, Reading, Telemetry
 from tests.fake_session import GREEDY, MARKED, FakeSession, byte_tokenizer, fake_model, scripted
 
@@ -81,9 +82,33 @@ def test_it_is_off_unless_the_model_knows_it_or_it_is_asked_for(
     trained: bool, status: bool | None, expected: bool
 ) -> None:
     chat, session = _chat(trained, status=status)
-    "".join(chat.ask("Hi"))
-    assert _fed(session).startswith("[power 7.5 W, backend cpu]\nHi") == expected
-    assert chat.turns[0].user == "Hi"
+    "".join(chat.ask("Watts?"))
+    assert _fed(session).startswith("[power 7.5 W, backend cpu]\nWatts?") == expected
+    assert chat.turns[0].user == "Watts?"
+
+
+def test_unless_it_is_asked_for_only_questions_about_the_device_have_it() -> None:
+    chat, session = _chat(trained=True)
+    for question in ("Hello!", "How warm is the chip?", "And now?", "Thanks."):
+        "".join(chat.ask(question))
+    lines = re.findall(r"\[[^]]*\]\n([^?.!]*)", _fed(session))
+    assert lines == ["How warm is the chip", "And now"]
+
+
+def test_questions_on_readings_are_recognised() -> None:
+    asked = [
+        prompt.turns[-1]
+        for prompt in all_prompts()
+        if prompt.category in ("telemetry", "comparison")
+    ]
+    assert all(map(may_ask_for_readings, asked))
+    others = (
+        "Hello!",
+        "What is the capital of Peru?",
+        "Tell me a story about a fox.",
+        "My name is Ida",
+    )
+    assert not any(map(may_ask_for_readings, others))
 
 
 def test_the_next_line_has_the_speed_of_the_last_answer() -> None:

@@ -260,16 +260,19 @@ def test_ctrl_c_leaves_a_whole_json_object(
 
 
 def test_the_model_is_told_the_readings_as_asked(run_command: Run, tmp_path: Path) -> None:
-    """By default where it was trained on them, which its template says."""
+    """By default where it was trained on them and may be asked for them."""
     trained = packed_model(
         tmp_path, CONFIG, tokenizer=byte_tokenizer(), chat=CHAT | {"status": True}
     )
 
     def read(*words: str) -> int:
-        done = run_command("chat", "--json", *words, "Hi!", SCRIPT_POWER="5")
+        done = run_command("chat", "--json", *words, question, SCRIPT_POWER="5")
         count: int = json.loads(done.stdout)["prompt_tokens"]
         return count
 
+    question = "Hi!"
+    assert read("--model", str(trained)) == read() < read("--status-line")
+    question = "How warm are you?"
     plain, told = read(), read("--status-line")
     assert told > plain == read("--no-status-line")
     assert read("--model", str(trained)) > plain
