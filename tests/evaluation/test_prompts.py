@@ -14,7 +14,6 @@ from edge_sdk.evaluation.prompts import CATEGORIES, all_prompts, questions
 from edge_sdk.training import text
 from edge_sdk.training.corpus import Document
 from edge_sdk.training.generators import generate
-from edge_sdk.training.text import barred
 from edge_sdk.training.recipe import get_recipe
 from edge_sdk.training.text import barred
 
