@@ -99,13 +99,15 @@ class EnergyMeter:
     source: str = ""
     gap: Reading | None = None
     _last: Reading | None = None
+    _seconds: float = 0.0
+    """That the readings span."""
 
     @classmethod
     def of(cls, total: Reading) -> EnergyMeter:
         """A finished meter whose total is `total` (J)."""
         if total.value is None:
             return cls(source=total.source, gap=total)
-        return cls(total.value, total.provenance, total.source, _last=total)
+        return cls(total.value, total.provenance, total.source, _last=total, _seconds=1.0)
 
     def add(self, reading: Reading) -> None:
         """Take the next power reading (W)."""
@@ -114,6 +116,7 @@ class EnergyMeter:
             self.gap = reading
         elif self._last is not None and self._last.value is not None:
             seconds = reading.timestamp - self._last.timestamp
+            self._seconds += seconds
             self.joules += seconds * (reading.value + self._last.value) / 2
             self.provenance = max(
                 Provenance.DERIVED, self.provenance, reading.provenance, key=_weakness
@@ -128,6 +131,14 @@ class EnergyMeter:
         if self._last is None:
             return Reading.unavailable(
                 "J", self.source, "no power reading was taken", "read power while the model runs."
+            )
+        if self._seconds <= 0:
+            # One reading says nothing of a stretch of time: that is unknown, not zero.
+            return Reading.unavailable(
+                "J",
+                self.source,
+                "it was over before the sensor had a second reading",
+                "ask for a longer answer.",
             )
         return Reading(self.joules, "J", self.provenance, self.source)
 

@@ -12,8 +12,9 @@ from tests.history.trees import node_of
 
 
 def conversation() -> list[Node]:
-    power = Reading(3.0, "W", Provenance.ESTIMATED, "a model", "board")
-    chat, _ = talk("A **bird**.", power=lambda: power)
+    chat, _ = talk(
+        "A **bird**.", power=lambda: Reading(3.0, "W", Provenance.ESTIMATED, "a model", "board")
+    )
     list(chat.ask("What is\na tern?"))
     list(chat.ask("Sure?"))
     first = node_of(chat.turns[0], None)
