@@ -76,7 +76,7 @@ class SettingsScreen(ModalScreen[Settings | None]):
             yield from _row(label, Input(str(shown), id=name, compact=True), text)
         told = [(name, name) for name in TELL]
         tell = Select(told, value=self._settings.tell, allow_blank=False, id="tell", compact=True)
-        yield from _row("tell readings", tell, "model: where a question may be about them")
+        yield from _row("tell readings", tell, "on: before every question")
         yield Static("system text of new conversations", classes="label", markup=False)
         yield TextArea(self._settings.system, id="system", compact=True, tab_behavior="focus")
 
