@@ -49,7 +49,7 @@ class Chat:
         see `ask`. stop: texts that end an answer, beside the model's own. power: gives watts, for
         the energy in `stats`, and is asked at most every 0.2 s; None takes the device's telemetry.
         status: see `status`; None turns it on for a model whose template says that it knows it, and
-        then only where a question, or the one before it, may be about the device.
+        then only for the second question and where one may be about the device.
         Raises UnsupportedOperation if the model has no tokenizer, UsageError for an odd limit.
         """
         _positive("max_tokens", max_tokens)
@@ -72,8 +72,8 @@ class Chat:
         self.status: StatusSource | None = None
         """Gives the line of live readings before each question (status_line.py); None: no line.
 
-        May be changed between turns. `Turn.user` never holds the line, and turns that are fed
-        again when the context grows too long come without their old readings.
+        May be changed between turns. `Turn.user` never holds the line; of turns that are fed again
+        the oldest has the readings of now, the others none.
         """
         self._status_always = status is not None
         if status is True or (status is None and session.model.chat_template.status):
@@ -193,7 +193,9 @@ class Chat:
             if not turns:
                 self.session.reset()
             elif not self._takes(turns[-1].after):
-                spelt = plan(turns, self._writer, self._context_limit, self._max_tokens)
+                spelt = plan(
+                    turns, self._writer, self._context_limit, self._max_tokens, self._status_now()
+                )
                 turns = read_again(self.session, spelt, cancel, progress)
                 fed = self.session.position
         except BaseException:
@@ -274,9 +276,9 @@ class Chat:
                 del self.turns[index:]
                 self.session.restore(before)
             stats = self.stats = ChatStats(self._context_limit, context_used=before.position)
-            line = self._status_now(text)
+            line, told = self._status_now(), self._tells(text)
             yield from self._turn_writer.write(
-                self.turns, text, before, kept, stats, limit, flag, line
+                self.turns, text, before, kept, stats, limit, flag, line, told
             )
         except GeneratorExit:
             # The reader left; the turn is already kept.
@@ -290,15 +292,24 @@ class Chat:
             self.stats.stop_reason = "cancelled"
             self.stats.context_used = state.position
 
-    def _status_now(self, text: str) -> str:
+    def _status_now(self) -> str:
         if self.status is None:
-            return ""
-        # "And now?" goes on with what was asked before.
-        near = [text, *(turn.user for turn in self.turns[-1:])]
-        if not (self._status_always or any(map(may_ask_for_readings, near))):
             return ""
         speed = self.turns[-1].stats.tokens_per_second if self.turns else None
         return self.status(speed or None)
+
+    def _tells(self, text: str) -> bool:
+        """Whether the readings stand before the question `text`.
+
+        Before the second in any case: a model that meets them late in a chat, as it was never
+        trained to, makes up those that are missing. A greeting is answered better without.
+        """
+        if self._status_always:
+            return True
+        # "And now?" goes on with what was asked before.
+        near = [text, *(turn.user for turn in self.turns[-1:])]
+        start = self.turns[-1].context_start if self.turns else 0
+        return len(self.turns) - start == 1 or any(map(may_ask_for_readings, near))
 
     def _last_stats(self) -> ChatStats:
         return self.turns[-1].stats if self.turns else ChatStats(self._context_limit)

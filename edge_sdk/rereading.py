@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from edge_sdk.device import Cancelled, Progress, Session
 from edge_sdk.prompt import PromptWriter
+from edge_sdk.status_line import put_before
 from edge_sdk.turns import Turn
 
 
@@ -32,9 +33,15 @@ class Spelt:
 
 
 def plan(
-    turns: Sequence[Turn], writer: PromptWriter, context_limit: int, max_tokens: int
+    turns: Sequence[Turn],
+    writer: PromptWriter,
+    context_limit: int,
+    max_tokens: int,
+    line: str = "",
 ) -> list[Spelt]:
     """All `turns`; the newest that fit with their ids, the older ones without.
+
+    line: readings of now, which stand before the oldest that fits.
 
     All fit where an answer (a quarter of the limit at most) still has room behind them; else those
     in half of the limit are taken, as Chat does when a conversation grows too long.
@@ -46,7 +53,7 @@ def plan(
     ]
     room = context_limit - min(max_tokens, context_limit // 4)
     # BOS and system text stand in front of the oldest.
-    lead = len(writer.question(turns[0].user, first=True)) if turns else 0
+    lead = len(writer.question(put_before(line, turns[0].user), first=True)) if turns else 0
     lead -= len(writer.question(turns[0].user, first=False)) if turns else 0
     if sum(lengths) + lead > room:
         room = context_limit // 2
@@ -59,7 +66,9 @@ def plan(
         if index < start
         else Spelt(
             turn,
-            writer.question(turn.user, first=index == start),
+            writer.question(
+                put_before(line if index == start else "", turn.user), first=index == start
+            ),
             answer,
             writer.closing,
             start,

@@ -7,9 +7,9 @@ know turns, tokens or sensors.
 
 A field stands there only if its figure is known: measured or derived, never estimated.
 
-The line costs some twenty-five tokens, a second on a small board, and to most questions it adds
-nothing but noise. So it is written for questions that may be about the device, unless always asked
-for.
+The line costs some twenty-five tokens, a second on a small board. So, unless it is always asked
+for, it stands before questions that may be about the device, and once near the beginning of a chat:
+a model that meets its first line late makes up what the line lacks.
 """
 
 from __future__ import annotations

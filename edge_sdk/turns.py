@@ -14,6 +14,7 @@ from edge_sdk.chat_stats import ChatStats
 from edge_sdk.device import State
 from edge_sdk.generation import StopReason
 from edge_sdk.prompt import PromptWriter
+from edge_sdk.status_line import put_before
 
 
 @dataclass(frozen=True)
@@ -61,19 +62,19 @@ def text_only(
 
 
 def newest_turns(
-    turns: Sequence[Turn], start: int, room: int, writer: PromptWriter
+    turns: Sequence[Turn], start: int, room: int, writer: PromptWriter, line: str = ""
 ) -> tuple[int, list[int]]:
     """The newest of turns[start:] that fit into `room` ids: index of the oldest, and the ids.
 
-    The oldest gets BOS and system text anew, as nothing is before it any more. Index len(turns)
-    and no ids where not even the last turn fits.
+    The oldest gets BOS and system text anew, as nothing is before it any more, and `line`, the
+    readings of now. Index len(turns) and no ids where not even the last turn fits.
     """
     oldest, fitting = len(turns), []
     behind: list[int] = []
     for index in range(len(turns) - 1, start - 1, -1):
         turn = turns[index]
         answer = [*turn.ids[turn.question_tokens :], *behind]
-        ids = [*writer.question(turn.user, first=True), *answer]
+        ids = [*writer.question(put_before(line, turn.user), first=True), *answer]
         if len(ids) > room:
             break
         oldest, fitting = index, ids

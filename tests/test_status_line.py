@@ -87,12 +87,28 @@ def test_it_is_off_unless_the_model_knows_it_or_it_is_asked_for(
     assert chat.turns[0].user == "Watts?"
 
 
-def test_unless_it_is_asked_for_only_questions_about_the_device_have_it() -> None:
+def _told(session: FakeSession) -> list[str]:
+    """The questions before which a line was fed."""
+    return re.findall(r"\[[^]]*\]\n([^?.!]*)", _fed(session))
+
+
+def test_the_second_question_and_those_about_the_device_have_it() -> None:
     chat, session = _chat(trained=True)
-    for question in ("Hello!", "How warm is the chip?", "And now?", "Thanks."):
+    for question in ("Hello!", "Nice.", "Good.", "How warm is the chip?", "And now?", "Thanks."):
         "".join(chat.ask(question))
-    lines = re.findall(r"\[[^]]*\]\n([^?.!]*)", _fed(session))
-    assert lines == ["How warm is the chip", "And now"]
+    assert _told(session) == ["Nice", "How warm is the chip", "And now"]
+
+
+def test_turns_that_are_fed_again_begin_with_the_line_of_now() -> None:
+    chat, session = _chat(trained=True, context_limit=160, max_tokens=4)
+    questions = [f"Thing {number}." for number in range(10, 40)]
+    for question in questions:
+        session.feeds.clear()
+        "".join(chat.ask(question))
+        if chat.stats.context_trimmed:
+            break
+    oldest = chat.turns[chat.stats.context_trimmed].user
+    assert oldest != question and _told(session) == [oldest.rstrip(".")]
 
 
 def test_questions_on_readings_are_recognised() -> None:

@@ -6,8 +6,9 @@ They know edge_sdk's protocols; they do not compute anything.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Self, cast
@@ -72,7 +73,7 @@ class FakeDevice:
         )
 
     def telemetry(self) -> Telemetry:
-        return Telemetry({"power": self.power, **memory()})
+        return Telemetry({"power": replace(self.power, timestamp=time.monotonic()), **memory()})
 
     def close(self) -> None:
         self.closed = True

@@ -49,7 +49,13 @@ def ask(heard: Heard, text: str) -> Answered:
     return heard.until(Answered)
 
 
-def test_a_whole_conversation(world: World, heard: Heard) -> None:
+@pytest.fixture
+def fresh_readings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers here are over sooner than a reading counts as old."""
+    monkeypatch.setattr("edge_sdk.monitor.FRESH_SECONDS", -1.0)
+
+
+def test_a_whole_conversation(world: World, heard: Heard, fresh_readings: None) -> None:
     assert heard.until(Starting).text == "opening cpu"
     assert heard.until(Opened).info.name == "Example CPU"
     assert heard.until(Ready).model.state_bytes == 96 * 1024
@@ -337,7 +343,7 @@ def test_other_settings_hold_for_the_next_answer(world: World, heard: Heard) -> 
 
 
 def test_two_devices_are_compared_and_the_conversation_is_untouched(
-    world: World, heard: Heard, monkeypatch: pytest.MonkeyPatch
+    world: World, heard: Heard, fresh_readings: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edge_sdk.app.comparing.IDLE_SECONDS", 0.0)
     heard.until(Ready)

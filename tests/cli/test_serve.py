@@ -23,7 +23,7 @@ def test_the_official_client_talks_to_the_command(
 ) -> None:
     process = subprocess.Popen(
         [*SERVE, "--json"],
-        env=command_environment | {"SCRIPT_POWER": "3"},
+        env=command_environment | {"SCRIPT_POWER": "3", "SCRIPT_DELAY": "0.01"},
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
