@@ -31,20 +31,23 @@ def test_the_official_client_talks_to_the_command(
         # Where the tests run as a background job, SIGINT is ignored, and children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    assert process.stdout is not None
-    url = json.loads(process.stdout.readline())["url"]
-    assert url.startswith("http://127.0.0.1:")
-    client = openai.OpenAI(base_url=url, api_key="unused", max_retries=0, timeout=60)
-    reply = client.chat.completions.create(
-        model=client.models.list().data[0].id, messages=[{"role": "user", "content": "hi"}]
-    )
-    assert reply.choices[0].message.content == "answer 1"
-    assert reply.usage is not None
-    assert reply.usage.model_extra is not None
-    assert reply.usage.model_extra["energy"]["provenance"] in ("measured", "derived")
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, out, err) == (130, "", "")
+    try:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["url"]
+        assert url.startswith("http://127.0.0.1:")
+        client = openai.OpenAI(base_url=url, api_key="unused", max_retries=0, timeout=60)
+        reply = client.chat.completions.create(
+            model=client.models.list().data[0].id, messages=[{"role": "user", "content": "hi"}]
+        )
+        assert reply.choices[0].message.content == "answer 1"
+        assert reply.usage is not None
+        assert reply.usage.model_extra is not None
+        assert reply.usage.model_extra["energy"]["provenance"] in ("measured", "derived")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, out, err) == (130, "", "")
+    finally:
+        process.kill()  # does nothing to one that has ended
 
 
 def test_other_machines_are_let_in_with_a_token_only(run_command: Run) -> None:
