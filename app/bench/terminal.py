@@ -78,10 +78,10 @@ class BenchTerminal:
     def rest(self, seconds: float) -> None:
         """Let the program go on; what it writes is read, as a terminal does."""
         end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0 and self._take(left, patient=True):
+        while (left := end - time.monotonic()) > 0 and self._take(left):
             pass
 
-    def _take(self, seconds: float, *, patient: bool = False) -> bool:
+    def _take(self, seconds: float) -> bool:
         """Read what comes within `seconds`; False where nothing did."""
         ready, _, _ = select.select([self._own], [], [], max(seconds, 0.0))
         if not ready:

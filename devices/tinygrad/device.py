@@ -21,7 +21,7 @@ from edge_sdk.telemetry import Provenance, Reading, Telemetry
 
 if TYPE_CHECKING:
     from edge_sdk.devices.tinygrad.cuda.batch import CudaBatch
-    from edge_sdk.devices.tinygrad.cuda.path import Residents
+    from edge_sdk.devices.tinygrad.cuda.path import CudaResidents
     from edge_sdk.devices.tinygrad.cuda.resident import Resident
     from edge_sdk.devices.tinygrad.cuda.session import CudaSession
     from edge_sdk.devices.tinygrad.fast_session import FastSession
@@ -42,7 +42,7 @@ class TinygradDevice:
         self._info = info
         self._name = name
         self._index = index
-        self._residents: Residents | None = None
+        self._residents: CudaResidents | None = None
         self._cl_residents: ClResidents | None = None
         unnamed = info.kind == "gpu" and name.startswith(("CL", "WEBGPU"))
         self._sensors = Sensors(UNNAMED_GPU if unnamed else info.kind, index)
@@ -105,10 +105,10 @@ class TinygradDevice:
         """`model` on an NVIDIA card, for the CUDA kernels; None where they cannot be used."""
         if not self._name.startswith("CUDA"):
             return None
-        from edge_sdk.devices.tinygrad.cuda.path import Residents
+        from edge_sdk.devices.tinygrad.cuda.path import CudaResidents
 
         if self._residents is None:
-            self._residents = Residents(self._name, self._index)
+            self._residents = CudaResidents(self._name, self._index)
         return self._residents.get(model, progress)
 
     def _fused(self, model: Model) -> FastSession | None:

@@ -15,6 +15,7 @@ from functools import cache
 from edge_sdk.devices.tinygrad import engine
 from edge_sdk.devices.tinygrad.compiler import OVERRIDE_VARIABLE
 from edge_sdk.devices.tinygrad.cores import thread_count
+from edge_sdk.devices.tinygrad.fallback import describe
 from edge_sdk.devices.tinygrad.native import Kernels
 from edge_sdk.devices.tinygrad.prebuilt import load_prebuilt
 from edge_sdk.devices.tinygrad.provider import GRAPH_OPS
@@ -113,8 +114,7 @@ def _compile() -> Kernels:
 def _reason(error: Exception) -> str:
     if isinstance(error, EdgeError):
         return f"{error.message.rstrip('.')}; {error.hint or ''}".rstrip("; .")
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+    return describe(error)
 
 
 def _problem(reasons: list[str]) -> str | None:

@@ -15,6 +15,7 @@ import psutil
 from edge_sdk.device import DeviceInfo
 from edge_sdk.devices.tinygrad import engine
 from edge_sdk.devices.tinygrad.cuda_driver import cuda_devices
+from edge_sdk.devices.tinygrad.fallback import describe
 from edge_sdk.devices.tinygrad.presence import absence
 from edge_sdk.errors import DeviceNotFound, EdgeError, UsageError
 from edge_sdk.uri import DeviceURI
@@ -124,9 +125,8 @@ class TinygradProvider:
             return self._unusable(index, error.message.rstrip("."), error.hint or self.remedy)
         # tinygrad reports a missing driver with nearly every exception type there is.
         except Exception as error:
-            text = str(error).strip().splitlines()
-            reason = f"{type(error).__name__}: {text[0][:200]}" if text else type(error).__name__
-            return self._unusable(index, f"tinygrad could not open it ({reason})", self.remedy)
+            reason = f"tinygrad could not open it ({describe(error)})"
+            return self._unusable(index, reason, self.remedy)
         return None
 
     def _unusable(self, index: int, reason: str, remedy: str) -> DeviceInfo:
@@ -201,9 +201,7 @@ def _cuda_kernels(name: str, index: int) -> dict[str, str]:
     """Which path a model takes on an NVIDIA card, and a warning if it is not the fast one."""
     from edge_sdk.devices.tinygrad.cuda.path import choose
 
-    choice = choose(name, index)
-    warning = {"warning": choice.warning} if choice.warning else {}
-    return {"kernels": choice.label, **warning}
+    return choose(name, index).details()
 
 
 def _cl_devices() -> tuple[ClDevice, ...]:
@@ -216,9 +214,7 @@ def _cl_kernels(name: str) -> dict[str, str]:
     """The same on an OpenCL device."""
     from edge_sdk.devices.tinygrad.opencl.path import choose
 
-    choice = choose(name)
-    warning = {"warning": choice.warning} if choice.warning else {}
-    return {"kernels": choice.label, **warning}
+    return choose(name).details()
 
 
 def _cpu_name() -> str:

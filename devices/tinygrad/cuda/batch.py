@@ -15,7 +15,7 @@ from edge_sdk.device import Candidates
 from edge_sdk.devices.session_rules import check_ids, session_closed
 from edge_sdk.devices.tinygrad import engine
 from edge_sdk.devices.tinygrad.cuda import driver
-from edge_sdk.devices.tinygrad.cuda.layout import Args
+from edge_sdk.devices.tinygrad.cuda.args import Args
 from edge_sdk.devices.tinygrad.cuda.resident import CHUNK, Resident
 from edge_sdk.devices.tinygrad.cuda.runs import Rows
 from edge_sdk.devices.tinygrad.kernels import DeviceMemory

@@ -13,7 +13,7 @@ from importlib.resources import files
 from edge_sdk.config import ModelConfig
 from edge_sdk.devices.tinygrad import kernels
 from edge_sdk.devices.tinygrad.cuda import driver
-from edge_sdk.devices.tinygrad.cuda.layout import SLOTS, Layout
+from edge_sdk.devices.tinygrad.layout import SLOTS, Layout
 from edge_sdk.errors import UnsupportedOperation
 
 FILES = (

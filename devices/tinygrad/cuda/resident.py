@@ -15,10 +15,11 @@ import numpy.typing as npt
 
 from edge_sdk.device import Progress
 from edge_sdk.devices.tinygrad.cuda import driver
-from edge_sdk.devices.tinygrad.cuda.layout import Args, Layout, matrices, vectors
+from edge_sdk.devices.tinygrad.cuda.args import Args
 from edge_sdk.devices.tinygrad.cuda.program import Program
 from edge_sdk.devices.tinygrad.fast_model import Weights
 from edge_sdk.devices.tinygrad.kernels import DeviceMemory
+from edge_sdk.devices.tinygrad.layout import Layout, matrices, vectors
 
 CHUNK = 512
 """Tokens of a prompt that run at once: at most what the 32 warps of edge_scan take."""

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
+from edge_sdk.devices.tinygrad.cuda.args import Args
 from edge_sdk.devices.tinygrad.cuda.driver import Launch
-from edge_sdk.devices.tinygrad.cuda.layout import Args
 from edge_sdk.devices.tinygrad.cuda.resident import SMALL, Resident
 
 SCAN = 16

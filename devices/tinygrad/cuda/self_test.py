@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_sdk.devices.tinygrad.cuda import driver
-from edge_sdk.devices.tinygrad.cuda.layout import Args
+from edge_sdk.devices.tinygrad.cuda.args import Args
 from edge_sdk.devices.tinygrad.cuda.program import load_program
 from edge_sdk.devices.tinygrad.cuda.resident import CHUNK, Resident
 from edge_sdk.devices.tinygrad.cuda.runs import Decode, Rows

@@ -18,7 +18,7 @@ from edge_sdk.device import Cancelled, Candidates, Progress, State
 from edge_sdk.devices.session_rules import check_ids, check_state, session_closed
 from edge_sdk.devices.tinygrad import engine
 from edge_sdk.devices.tinygrad.cuda import driver
-from edge_sdk.devices.tinygrad.cuda.layout import Args
+from edge_sdk.devices.tinygrad.cuda.args import Args
 from edge_sdk.devices.tinygrad.cuda.resident import CHUNK, Resident
 from edge_sdk.devices.tinygrad.cuda.runs import Decode, Rows
 from edge_sdk.devices.tinygrad.kernels import DeviceMemory

@@ -1,5 +1,5 @@
 // The forward pass of a model in OpenCL C 1.2: packed ternary products, norms, recurrence.
-// It knows where a tensor lies (cuda/layout.py says the same of vectors); it does not know the
+// It knows where a tensor lies (layout.py says the same of vectors); it does not know the
 // order of launches. A prefix defines WIDTH, INNER, EPS and TILE: how many tokens, in their order,
 // a launch takes at most; rows of activations are TILE apart, whatever the number of tokens.
 

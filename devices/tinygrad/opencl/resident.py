@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from edge_sdk.config import ModelConfig
 from edge_sdk.device import Progress
-from edge_sdk.devices.tinygrad.cuda.layout import Layout, matrices, vectors
 from edge_sdk.devices.tinygrad.fast_model import Weights
+from edge_sdk.devices.tinygrad.layout import Layout, matrices, vectors
 from edge_sdk.devices.tinygrad.opencl.driver import Launch, Memory, Program, wait
 
 CHUNK = 8

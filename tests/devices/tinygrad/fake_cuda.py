@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from edge_sdk.devices.tinygrad.cuda import driver
-from edge_sdk.devices.tinygrad.cuda.layout import Args
+from edge_sdk.devices.tinygrad.cuda.args import Args
 from edge_sdk.devices.tinygrad.cuda.program import Program
 
 KERNELS = [

@@ -193,7 +193,7 @@ def test_a_batch_gives_what_sessions_give(
 def test_more_than_fits_is_said_in_a_sentence(
     cuda: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge_sdk.devices.tinygrad.cuda.layout import Layout
+    from edge_sdk.devices.tinygrad.layout import Layout
 
     write_random_model(tmp_path / "small.edge", ModelConfig(101, 256, 1, 256), "small")
     monkeypatch.setattr(Layout, "state", property(lambda self: 1 << 46))

@@ -14,11 +14,12 @@ import pytest
 from edge_sdk.config import ModelConfig
 from edge_sdk.device import Cancelled
 from edge_sdk.devices.tinygrad.cuda import batch, driver, resident, session
+from edge_sdk.devices.tinygrad.cuda.args import Args
 from edge_sdk.devices.tinygrad.cuda.batch import CudaBatch
-from edge_sdk.devices.tinygrad.cuda.layout import Args, Layout, matrices, vectors
 from edge_sdk.devices.tinygrad.cuda.program import FILES, _buffer, arch_number, source
 from edge_sdk.devices.tinygrad.cuda.resident import CHUNK, Resident
 from edge_sdk.devices.tinygrad.cuda.session import CudaSession
+from edge_sdk.devices.tinygrad.layout import Layout, matrices, vectors
 from edge_sdk.devices.tinygrad.self_test import TinyModel
 from edge_sdk.errors import DeviceDisconnected, EdgeError, UnsupportedOperation, UsageError
 from edge_sdk.model_file import Model, open_model
@@ -254,7 +255,7 @@ def paths(monkeypatch: pytest.MonkeyPatch, library: FakeLibrary) -> Iterator[Any
 
 
 def test_a_card_that_passes_is_used_and_named(paths: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert paths.choose("CUDA", 0) == paths.CudaChoice(
+    assert paths.choose("CUDA", 0) == paths.KernelChoice(
         "fused CUDA, sm_90, tensor cores", usable=True
     )
     monkeypatch.setenv("EDGE_KERNELS", "graph")
@@ -274,11 +275,11 @@ def test_a_card_that_fails_runs_graph_ops_and_says_why(
     choice = paths.choose("CUDA", 0)
     assert (choice.label, choice.usable) == ("graph ops (tinygrad)", False)
     assert "RuntimeError: no NVRTC" in choice.warning and "no NVRTC" in caplog.text
-    assert paths.Residents("CUDA", 0).get(model) is None
+    assert paths.CudaResidents("CUDA", 0).get(model) is None
 
 
 def test_a_model_is_uploaded_once_and_again_after_it_was_freed(paths: Any, model: Model) -> None:
-    residents = paths.Residents("CUDA", 0)
+    residents = paths.CudaResidents("CUDA", 0)
     first = residents.get(model)
     session = CudaSession(FakeDevice(), model, first)  # type: ignore[arg-type]
     assert residents.get(model) is first
@@ -296,5 +297,5 @@ def test_a_model_whose_sums_are_wrong_runs_on_graph_ops(
         raise ArithmeticError("sums differ")
 
     monkeypatch.setattr(paths, "check_sums", wrong)
-    assert paths.Residents("CUDA", 0).get(model) is None
+    assert paths.CudaResidents("CUDA", 0).get(model) is None
     assert not held[0]._memory  # nothing is left on the card

@@ -1,12 +1,11 @@
-"""Where a model's tensors lie in a card's memory, and the structure that the kernels are given.
+"""Where a model's tensors lie in a GPU's memory.
 
-It knows the same as base.cu, in Python; it does not know the driver or how anything is computed.
+It knows the same as cuda/base.cu, in Python; it does not know drivers or how anything is computed.
 The matrices keep the packed file's bytes; vectors are padded with zeros to whole blocks.
 """
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -21,19 +20,7 @@ Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
 
 SLOTS = 4096
-"""Words for the blocks' own sums in the exchange (decode.cu)."""
-
-
-class Args(ctypes.Structure):
-    """What every kernel is given: base.cu's structure of that name. All fields have 8 bytes."""
-
-    _fields_ = tuple(
-        (name, ctypes.c_uint64)
-        for name in (
-            *("planes", "vectors", "embed", "embed_scale", "state", "exchange"),
-            *("x", "y", "q", "worth", "sum", "ids", "picked", "logits", "live", "kind"),
-        )
-    )
+"""Words for the blocks' own sums in the exchange (cuda/decode.cu)."""
 
 
 @dataclass(frozen=True)
