@@ -1,4 +1,4 @@
-"""What every session accepts, whatever it runs on: token ids and saved states.
+"""What all sessions share, whatever they run on: who they are, which ids and states they accept.
 
 It knows the checks and their sentences; it does not know how a model is computed.
 """
@@ -6,6 +6,7 @@ It knows the checks and their sentences; it does not know how a model is compute
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,31 @@ import numpy.typing as npt
 from edge_sdk.device import State
 from edge_sdk.errors import ModelRejected, UnsupportedOperation, UsageError
 from edge_sdk.model_file import Model
+
+D = TypeVar("D")
+
+
+class LoadedSession(Generic[D]):
+    """The part of edge_sdk.device.Session that says what runs where, and how far it is."""
+
+    def __init__(self, device: D, model: Model) -> None:
+        self._device, self._model = device, model
+        self._position = 0
+
+    @property
+    def model(self) -> Model:
+        """The model that runs."""
+        return self._model
+
+    @property
+    def device(self) -> D:
+        """The device that it runs on."""
+        return self._device
+
+    @property
+    def position(self) -> int:
+        """Tokens fed since the last reset."""
+        return self._position
 
 
 def embed_ids(model: Model, ids: Sequence[int]) -> npt.NDArray[np.float32]:

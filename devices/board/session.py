@@ -18,7 +18,7 @@ from edge_sdk.device import Cancelled, Candidates, Progress, State
 from edge_sdk.devices.board.client import PATIENCE_SECONDS
 from edge_sdk.devices.board.protocol import Fed, Hello, pack_feed, pack_read, pack_write, read_fed
 from edge_sdk.devices.board.refusal import Refused
-from edge_sdk.devices.session_rules import check_ids, check_state, session_closed
+from edge_sdk.devices.session_rules import LoadedSession, check_ids, check_state, session_closed
 from edge_sdk.errors import (
     DeviceDisconnected,
     EdgeError,
@@ -52,15 +52,14 @@ SIMULATED_PATIENCE = 60.0
 """Seconds to wait for a FEED of a simulated board at least: compiled RTL may be that slow."""
 
 
-class BoardSession:
+class BoardSession(LoadedSession["BoardDevice"]):
     """See edge_sdk.device.Session."""
 
     def __init__(
         self, device: BoardDevice, model: Model, image: MemoryImage, candidates: int
     ) -> None:
         """candidates: how many scores each feed returns."""
-        self._device = device
-        self._model = model
+        super().__init__(device, model)
         self._image = image
         self._candidates = min(candidates, model.config.vocab_size)
         self._scale = float(1 << image.formats.state)
@@ -69,27 +68,11 @@ class BoardSession:
         # The conversation is `_known` and the ids fed since; the board should hold just that.
         self._known = self._zero()
         self._since: list[int] = []
-        self._position = 0
         self.cycles = 0
         """Clock cycles that the board has computed for this session."""
         self.tokens = 0
         """Tokens fed in them."""
         self.reset()
-
-    @property
-    def model(self) -> Model:
-        """The model that runs."""
-        return self._model
-
-    @property
-    def device(self) -> BoardDevice:
-        """The device that it runs on."""
-        return self._device
-
-    @property
-    def position(self) -> int:
-        """Tokens fed since the last reset."""
-        return self._position
 
     @property
     def image_bytes(self) -> int:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_sdk.device import Cancelled, Candidates, Progress, State
-from edge_sdk.devices.session_rules import check_state, embed_ids, session_closed
+from edge_sdk.devices.session_rules import LoadedSession, check_state, embed_ids, session_closed
 from edge_sdk.devices.tinygrad.contention import Contention
 from edge_sdk.devices.tinygrad.fast_model import FastModel, zeros
 from edge_sdk.devices.tinygrad.native import Kernels
@@ -38,7 +38,7 @@ MAX_TILES = 0xFFFF
 Floats = npt.NDArray[np.float32]
 
 
-class FastSession:
+class FastSession(LoadedSession["TinygradDevice"]):
     """See edge_sdk.device.Session. Calls from several threads take turns.
 
     The same tokens give the same bits, whether they come at once or one by one and whatever the
@@ -48,8 +48,7 @@ class FastSession:
     def __init__(
         self, device: TinygradDevice, model: Model, kernels: Kernels, threads: int
     ) -> None:
-        self._device = device
-        self._model = model
+        super().__init__(device, model)
         self._kernels = kernels
         self._weights: FastModel | None = FastModel(model)
         self._workers = Workers(kernels, threads)
@@ -68,23 +67,7 @@ class FastSession:
         self._work.state = self._state.ctypes.data
         self._work.scratch = self._scratch.ctypes.data
         self._x_address = self._x.ctypes.data
-        self._position = 0
         self._turn = threading.RLock()
-
-    @property
-    def model(self) -> Model:
-        """The model that runs."""
-        return self._model
-
-    @property
-    def device(self) -> TinygradDevice:
-        """The device that it runs on."""
-        return self._device
-
-    @property
-    def position(self) -> int:
-        """Tokens fed since the last reset."""
-        return self._position
 
     @property
     def threads(self) -> int:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from tinygrad import Tensor, TinyJit
 
 from edge_sdk.device import Cancelled, Candidates, Progress, State
-from edge_sdk.devices.session_rules import check_state, embed_ids, session_closed
+from edge_sdk.devices.session_rules import LoadedSession, check_state, embed_ids, session_closed
 from edge_sdk.devices.tinygrad import engine
 from edge_sdk.devices.tinygrad import model as forward
 from edge_sdk.devices.tinygrad.weights import Weights
@@ -30,12 +30,11 @@ PREFILL_FROM = 96
 """Prompts shorter than this are fed one by one: the chunk program takes seconds to compile."""
 
 
-class TinygradSession:
+class TinygradSession(LoadedSession["TinygradDevice"]):
     """See edge_sdk.device.Session. All tensor work happens on the engine thread."""
 
     def __init__(self, device: TinygradDevice, model: Model, weights: Weights, name: str) -> None:
-        self._device = device
-        self._model = model
+        super().__init__(device, model)
         self._weights: Weights | None = weights
         self._name = name
         config = model.config
@@ -45,23 +44,7 @@ class TinygradSession:
         self._ids = np.arange(config.vocab_size, dtype=np.int32)
         self._live = Tensor.ones(1, 1, device=name).clone().realize()
         self._hidden: list[Tensor] = []
-        self._position = 0
         self._write(np.zeros((config.num_layers, config.hidden_size), np.float32))
-
-    @property
-    def model(self) -> Model:
-        """The model that runs."""
-        return self._model
-
-    @property
-    def device(self) -> TinygradDevice:
-        """The device that it runs on."""
-        return self._device
-
-    @property
-    def position(self) -> int:
-        """Tokens fed since the last reset."""
-        return self._position
 
     @property
     def device_bytes(self) -> int:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_sdk.device import Cancelled, Candidates, Progress, State
-from edge_sdk.devices.session_rules import check_ids, check_state, session_closed
+from edge_sdk.devices.session_rules import LoadedSession, check_ids, check_state, session_closed
 from edge_sdk.devices.tinygrad import engine
 from edge_sdk.devices.tinygrad.cuda import driver
 from edge_sdk.devices.tinygrad.cuda.args import Args
@@ -38,11 +38,11 @@ LOGIT_ROWS = 32
 Floats = npt.NDArray[np.float32]
 
 
-class CudaSession:
+class CudaSession(LoadedSession["TinygradDevice"]):
     """See edge_sdk.device.Session. Calls from several threads, and several sessions, take turns."""
 
     def __init__(self, device: TinygradDevice, model: Model, resident: Resident) -> None:
-        self._device, self._model = device, model
+        super().__init__(device, model)
         self._resident: Resident | None = resident
         self._turn = resident.turn
         config, layout = model.config, resident.layout
@@ -63,25 +63,9 @@ class CudaSession:
         self._args.logits = self._logits_host.address
         self._decode = Decode(resident, self._args)
         self._rows = Rows(resident, self._args)
-        self._position = 0
         resident.stream.clear(self._state.address, layout.state)
         resident.stream.wait()
         resident.users += 1
-
-    @property
-    def model(self) -> Model:
-        """The model that runs."""
-        return self._model
-
-    @property
-    def device(self) -> TinygradDevice:
-        """The device that it runs on."""
-        return self._device
-
-    @property
-    def position(self) -> int:
-        """Tokens fed since the last reset."""
-        return self._position
 
     @property
     def device_bytes(self) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_sdk.device import Cancelled, Candidates, Progress, State
-from edge_sdk.devices.session_rules import check_state, embed_ids, session_closed
+from edge_sdk.devices.session_rules import LoadedSession, check_state, embed_ids, session_closed
 from edge_sdk.devices.tinygrad import engine
 from edge_sdk.devices.tinygrad.opencl.driver import Memory
 from edge_sdk.devices.tinygrad.opencl.resident import CHUNK, Resident
@@ -25,35 +25,19 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 
 
-class ClSession:
+class ClSession(LoadedSession["TinygradDevice"]):
     """See edge_sdk.device.Session. Calls from several threads take turns."""
 
     def __init__(self, device: TinygradDevice, model: Model, resident: Resident) -> None:
         """Runs on the engine thread; raises MemoryError."""
-        self._device, self._model = device, model
+        super().__init__(device, model)
         self._resident: Resident | None = resident
         self._row = resident.layout.row_d
         zeros = np.zeros((model.config.num_layers, self._row), np.float32)
         self._state = Memory(resident.device, zeros)
         self._ids = np.arange(model.config.vocab_size, dtype=np.int32)
-        self._position = 0
         self._turn = threading.RLock()
         resident.users += 1
-
-    @property
-    def model(self) -> Model:
-        """The model that runs."""
-        return self._model
-
-    @property
-    def device(self) -> TinygradDevice:
-        """The device that it runs on."""
-        return self._device
-
-    @property
-    def position(self) -> int:
-        """Tokens fed since the last reset."""
-        return self._position
 
     @property
     def device_bytes(self) -> int:
