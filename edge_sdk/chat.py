@@ -276,9 +276,9 @@ class Chat:
                 del self.turns[index:]
                 self.session.restore(before)
             stats = self.stats = ChatStats(self._context_limit, context_used=before.position)
-            line, told = self._status_now(), self._tells(text)
+            told = self._tells(text)
             yield from self._turn_writer.write(
-                self.turns, text, before, kept, stats, limit, flag, line, told
+                self.turns, text, before, kept, stats, limit, flag, self._status_now, told
             )
         except GeneratorExit:
             # The reader left; the turn is already kept.

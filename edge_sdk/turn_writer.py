@@ -43,20 +43,21 @@ class TurnWriter:
         stats: ChatStats,
         limit: int,
         flag: threading.Event,
-        line: str = "",
-        told: bool = True,
+        line: Callable[[], str],
+        told: bool,
     ) -> Iterator[str]:
         """Feed the question `text`, yield the pieces of the answer, add the turn to `turns`.
 
         before: the session's state now. kept: the ids that the answer begins with. limit: how many
-        ids may be generated. line: live readings that stand before the question, where it is to be
-        `told` them, and before the oldest turn where turns are fed again; in the ids, not in the
-        turns' text. Raises Cancelled, or what the device meets, before there is a turn.
+        ids may be generated. line: gives the live readings that stand before the question, where
+        it is to be `told` them, and before the oldest turn where turns are fed again; in the ids,
+        not in the turns' text. Sensors are read for nothing else. Raises Cancelled, or what the
+        device meets, before there is a turn.
         """
+        asked = put_before(line(), text) if told else text
         began = time.perf_counter()
         poll = PowerPoll(self.power, stats.meter)
         poll.poll(now=True)
-        asked = put_before(line, text) if told else text
         start = self._make_room(turns, asked, limit, len(kept), flag, line)
         stats.context_trimmed = start
         base = before if start == _context_start(turns) else self.session.snapshot()
@@ -130,7 +131,13 @@ class TurnWriter:
         )
 
     def _make_room(
-        self, turns: list[Turn], text: str, limit: int, kept: int, flag: threading.Event, line: str
+        self,
+        turns: list[Turn],
+        text: str,
+        limit: int,
+        kept: int,
+        flag: threading.Event,
+        line: Callable[[], str],
     ) -> int:
         """Make the question fit; the index of the oldest turn that the state still holds."""
         start, end = _context_start(turns), len(turns)
@@ -140,7 +147,7 @@ class TurnWriter:
             return start
         # Half at most: or else every later turn would have to feed nearly all of it again.
         room = min(room - len(question), self.context_limit // 2)
-        oldest, ids = newest_turns(turns, start, room, self.prompts, line)
+        oldest, ids = newest_turns(turns, start, room, self.prompts, line())
         self.session.reset()
         if ids:
             self.session.feed(ids, cancel=flag)
