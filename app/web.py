@@ -18,9 +18,8 @@ from typing import Any
 from aiohttp import web
 from textual_serve.server import Server
 
-from edge_sdk.errors import AccessError, UsageError
+from edge_sdk.server.address import Address, bind
 
-HOST = "127.0.0.1"
 MAX_PAGES = 4
 """Open pages at a time: each has a model of its own in memory."""
 
@@ -74,23 +73,17 @@ def serve_page(command: Sequence[str], port: int, ready: Callable[[str], None]) 
     port: 0 takes any free one. ready: gets the address once it is listened on. Raises UsageError
     for a port that cannot be, AccessError where it is taken.
     """
-    if not 0 <= port <= 65535:
-        raise UsageError(f"the port is {port}; expected 0 to 65535.", hint="0 takes any free one.")
-    try:
-        listening = socket.create_server((HOST, port))
-    except OSError as error:
-        raise AccessError(
-            f"{HOST}:{port} could not be listened on: {error.strerror}.",
-            hint="choose another port (0 takes any free one), or end the program that has it.",
-        ) from error
-    with listening:
+    address = Address(host="127.0.0.1", port=port)
+    address.check()
+    with bind(address) as listening:
         asyncio.run(_serve(command, listening, ready))
 
 
 async def _serve(
     command: Sequence[str], listening: socket.socket, ready: Callable[[str], None]
 ) -> None:
-    page = Page(command, f"{HOST}:{listening.getsockname()[1]}")
+    host, port = listening.getsockname()[:2]
+    page = Page(command, f"{host}:{port}")
     runner: Any = web.AppRunner(await page.application())
     await runner.setup()
     try:

@@ -73,7 +73,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl+C; returns the exit code."""
     try:
-        from edge_sdk.server.serving import Address, serve
+        from edge_sdk.server.address import Address
+        from edge_sdk.server.serving import serve
     except ImportError as error:
         raise MissingExtra(
             f"the server needs the package {error.name!r}, which is not installed.",

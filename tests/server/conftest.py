@@ -13,9 +13,9 @@ import openai
 import pytest
 import uvicorn
 
+from edge_sdk.server.address import Address, bind, hosts
 from edge_sdk.server.guard import Rules
 from edge_sdk.server.service import Service
-from edge_sdk.server.serving import Address, bind, hosts
 from edge_sdk.server.talker import Talker
 from edge_sdk.telemetry import Provenance, Reading
 from tests.fake_session import MARKED, FakeSession, byte_tokenizer, fake_model, scripted

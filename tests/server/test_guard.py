@@ -9,7 +9,7 @@ import pytest
 
 from edge_sdk.errors import AccessError, UsageError
 from edge_sdk.server import guard
-from edge_sdk.server.serving import Address, bind, hosts, is_loopback
+from edge_sdk.server.address import Address, bind, hosts, is_loopback
 from tests.server.conftest import TOKEN, Server
 
 BODY = json.dumps({"model": "fake", "messages": [{"role": "user", "content": "x"}]}).encode()
