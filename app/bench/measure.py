@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ import psutil
 
 from edge_sdk.app.bench.program import QUESTION, Run
 from edge_sdk.app.bench.terminal import BenchTerminal
+from edge_sdk.benchmark import Spread
 from edge_sdk.errors import EdgeError, UsageError
 
 SIZE = (120, 40)
@@ -91,7 +91,7 @@ def _first_paint(run: Run, home: dict[str, str], starts: int) -> dict[str, float
         with BenchTerminal([*command, "--device", run.device], home, SIZE) as terminal:
             taken.append(terminal.until(*FIRST_FRAME) - terminal.began)
             terminal.until_match(READY)
-    return _spread(taken[1:])
+    return asdict(Spread.of(taken[1:]))
 
 
 def _at_rest(run: Run, home: dict[str, str], seconds: float) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def _while_it_answers(run: Run, home: dict[str, str], effort: Effort) -> dict[st
             "stream_tokens_per_second": statistics.median(rates),
             "core_share": busy,
         },
-        "stop_seconds": _spread(stops),
+        "stop_seconds": asdict(Spread.of(stops)),
         **memory,
     }
 
@@ -189,9 +189,9 @@ def _drain(run: Run, home: dict[str, str], repeats: int) -> dict[str, Any]:
         computed.append((run.tokens - 1) / (last - first))
     own, seen = statistics.median(alone), statistics.median(shown)
     return {
-        "device_alone_tokens_per_second": _spread(alone),
-        "device_under_the_app_tokens_per_second": _spread(computed),
-        "screen_tokens_per_second": _spread(shown),
+        "device_alone_tokens_per_second": asdict(Spread.of(alone)),
+        "device_under_the_app_tokens_per_second": asdict(Spread.of(computed)),
+        "screen_tokens_per_second": asdict(Spread.of(shown)),
         "share_of_device_alone": seen / own,
         "share_of_device_under_the_app": seen / statistics.median(computed),
     }
@@ -241,7 +241,3 @@ def _answers(report: Path) -> list[tuple[float, float]]:
 def _cpu_seconds(process: psutil.Process) -> float:
     times = process.cpu_times()
     return float(times.user + times.system)
-
-
-def _spread(values: Sequence[float]) -> dict[str, float]:
-    return {"median": statistics.median(values), "least": min(values), "largest": max(values)}
