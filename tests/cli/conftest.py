@@ -72,3 +72,17 @@ def run_command(command_environment: dict[str, str], tmp_path: Path) -> Run:
         )
 
     return run
+
+
+@pytest.fixture
+def without(command_environment: dict[str, str], tmp_path: Path) -> Callable[[str], str]:
+    """Gives the PYTHONPATH of a command for which a package is not installed."""
+
+    def path(missing: str) -> str:
+        (tmp_path / "block").mkdir()
+        (tmp_path / "block" / f"{missing}.py").write_text(
+            f"raise ModuleNotFoundError('blocked', name={missing!r})"
+        )
+        return f"{tmp_path / 'block'}:{command_environment['PYTHONPATH']}"
+
+    return path

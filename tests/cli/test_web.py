@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -101,13 +101,8 @@ def test_a_port_that_is_taken_or_cannot_be(run_command: Run) -> None:
 
 @pytest.mark.parametrize("missing", ["aiohttp", "textual_serve"])
 def test_without_the_extra_it_says_how_to_install_it(
-    run_command: Run, command_environment: dict[str, str], tmp_path: Path, missing: str
+    run_command: Run, without: Callable[[str], str], missing: str
 ) -> None:
-    (tmp_path / "block").mkdir()
-    (tmp_path / "block" / f"{missing}.py").write_text(
-        f"raise ModuleNotFoundError('blocked', name={missing!r})"
-    )
-    path = f"{tmp_path / 'block'}:{command_environment['PYTHONPATH']}"
-    done = run_command("chat", "--web", PYTHONPATH=path)
+    done = run_command("chat", "--web", PYTHONPATH=without(missing))
     assert done.returncode == 1
     assert b'pip install "edge-sdk[web]"' in done.stderr
