@@ -1,7 +1,8 @@
-"""Compiles and loads our kernels, C and CUDA, through tinygrad: the only user of its internals.
+"""Compiles and loads our kernels, C and CUDA, through tinygrad, of which it uses the internals.
 
 It knows tinygrad's program contract, its compilers and its device memory; it does not know models
-or sessions. tinygrad calls this interface unstable: an upgrade changes this file and no other.
+or sessions. tinygrad calls this interface unstable: an upgrade changes this file and, for OpenCL,
+opencl/driver.py, and no other.
 """
 
 from __future__ import annotations
