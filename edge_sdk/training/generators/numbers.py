@@ -120,7 +120,8 @@ def _little_story(rng: Random) -> list[str]:
         second = 2 if "bicycles" in (told := expand(told, rng)) else 4
     made = result(first, second, word)
     name, other = rng.sample(" ".join(read_lines("names")).split(), 2)
-    question = expand(told, rng, **_shown(rng, first, second), N=name, M=other)
+    shown = _shown(rng, first, second)
+    question = expand(told, rng, **shown, N=name, M=other)
     # A number word may begin a sentence.
     question = re.sub(r"(?<=[.] )[a-z]", lambda found: found[0].upper(), question)
     things = f"{made} {one if made == 1 else many}" if made else f"no {many}"
@@ -129,7 +130,7 @@ def _little_story(rng: Random) -> list[str]:
         f"{first} {word} {second} is {made}, so {things}.",
         f"{first} {word} {second} is {made}.",
     )
-    return [rough(question, rng, kept=(name, other)), pick(answers, rng)]
+    return [rough(question, rng, kept=(name, other, *shown.values())), pick(answers, rng)]
 
 
 def _shown(rng: Random, first: int, second: int) -> dict[str, str]:

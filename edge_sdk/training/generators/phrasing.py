@@ -71,12 +71,11 @@ def rough(text: str, rng: Random, kept: Sequence[str] = ()) -> str:
 
 def _slip(text: str, rng: Random, kept: Sequence[str]) -> str:
     """Two neighbouring letters swapped, or one left out; not in names and not in `kept`."""
-    found = [text.find(part) for part in kept]
     spared = {
         at
-        for start, part in zip(found, kept, strict=True)
-        for at in range(start, start + len(part))
-        if start >= 0
+        for part in kept
+        for found in re.finditer(re.escape(part), text)
+        for at in range(*found.span())
     }
     places = [
         at

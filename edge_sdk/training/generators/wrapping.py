@@ -125,8 +125,9 @@ def _same_words() -> tuple[tuple[str, ...], ...]:
 
 def _inside(span: tuple[int, int], text: str, kept: Sequence[str]) -> bool:
     """Whether `span` of the text touches a part that has to stay as it is."""
-    for part in kept:
-        at = text.find(part)
-        if part and at >= 0 and span[0] < at + len(part) and at < span[1]:
-            return True
-    return False
+    return any(
+        span[0] < found.end() and found.start() < span[1]
+        for part in kept
+        if part
+        for found in re.finditer(re.escape(part), text)
+    )
